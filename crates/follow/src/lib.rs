@@ -1,0 +1,1 @@
+//! Conversations: defragmentation, the flow table, streams, limits.

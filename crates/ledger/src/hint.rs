@@ -1,0 +1,51 @@
+//! What one conversation says about another.
+
+use std::net::IpAddr;
+
+use crate::{Endpoint, Time};
+
+/// Something a conversation says that explains another one, or that a rule wants to know. Hints are
+/// the input of `join` and `judge`; they are not part of the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// The conversation that said it: the number of its first frame.
+    pub conversation: u64,
+    /// Evidence: frame numbers, ascending, at most [`crate::MAX_EVIDENCE`].
+    pub frames: Vec<u64>,
+    /// Time of the first of the frames.
+    pub time: Time,
+    /// What it says.
+    pub body: HintBody,
+}
+
+/// What a [`Hint`] says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HintBody {
+    /// A name stands for an address (a DNS answer).
+    Resolved {
+        /// The name asked for, lower case, without trailing dot.
+        name: String,
+        /// The address that was given.
+        address: IpAddr,
+    },
+    /// Another conversation with this endpoint will follow, and what it will carry (SDP announces a
+    /// media stream, FTP a data connection).
+    Expect {
+        /// The endpoint that will receive or accept; its port is 1 to 65535.
+        endpoint: Endpoint,
+        /// Protocol name, as registered or (`ftp-data`) as the announced conversation is to be called.
+        protocol: &'static str,
+        /// What binds the two: the Call-ID of a call, the file's name of a transfer.
+        label: Option<String>,
+        /// Further facts for the record that the other conversation becomes: the codecs of SDP as
+        /// (payload type, name), or one ("STOR", "") that says which way a file goes.
+        details: Vec<(String, String)>,
+    },
+    /// A rule with [`crate::When::Observed`] holds for this conversation.
+    Observed {
+        /// The rule's id.
+        rule: &'static str,
+        /// What the tap learns, one plain sentence; a secret in it is masked already.
+        learns: String,
+    },
+}

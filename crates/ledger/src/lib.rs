@@ -1,0 +1,22 @@
+//! The vocabulary that all parts of overheard share.
+//!
+//! What the tap hears becomes a [`Record`]; what only makes sense beside another conversation becomes
+//! a [`Hint`]; what a record means for its owner is a [`Rule`]. The crate knows no protocol and does
+//! no input or output beyond turning records into NDJSON lines and back.
+
+mod exposure;
+mod hint;
+mod masked;
+mod record;
+mod rule;
+mod time;
+
+pub use exposure::{Exposure, Severity};
+pub use hint::{Hint, HintBody};
+pub use masked::{Masked, Reveal, mask_query};
+pub use record::{
+    Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential, Endpoint, Finding,
+    Handshake, MAX_EVIDENCE, Media, Message, Name, Object, Record, Request,
+};
+pub use rule::{Rule, Seen, When};
+pub use time::Time;

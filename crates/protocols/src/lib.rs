@@ -1,0 +1,11 @@
+//! One file a protocol: hears a conversation's bytes and notes what they say.
+//!
+//! A protocol is one file here and one line in [`PROTOCOLS`]'s macro: detection, help text, tables,
+//! fuzz targets and rules come from its [`Protocol`] entry. Protocols know each other by name only
+//! ([`overheard_tap::Next::Protocol`]), so that any of them can be taken out.
+
+mod registry;
+
+registry::protocols! {
+    dns,
+}

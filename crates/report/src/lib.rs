@@ -1,0 +1,1 @@
+//! Findings and records as pages: terminal, HTML, Markdown, JSON.

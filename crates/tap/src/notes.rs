@@ -1,0 +1,221 @@
+//! Where an analyzer writes down what it learns.
+
+use overheard_ledger::{
+    Account, Accounts, Body, Endpoint, Exposure, Hint, HintBody, MAX_EVIDENCE, Masked, Record, Reveal, Time,
+};
+
+use crate::limits::MAX_RECORDS;
+use crate::{Over, Side};
+
+/// What is known of the conversation and of the chunk that is being heard.
+#[derive(Clone, Copy, Debug)]
+pub struct Context {
+    /// The conversation's id: the number of its first frame.
+    pub conversation: u64,
+    /// Stream or datagrams.
+    pub over: Over,
+    /// Client.
+    pub client: Endpoint,
+    /// Server.
+    pub server: Endpoint,
+    /// The frame that is being heard.
+    pub frame: u64,
+    /// Its time.
+    pub time: Time,
+    /// Bytes of this datagram that were not captured; 0 on streams.
+    pub missing: u64,
+    /// Whether secrets may enter records.
+    pub reveal: Reveal,
+}
+
+/// Frames that prove something, and the time of the first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    frames: Vec<u64>,
+    time: Time,
+}
+
+impl Evidence {
+    /// Evidence of these frames; kept ascending, each once, the first [`MAX_EVIDENCE`].
+    pub fn new(frames: &[u64], time: Time) -> Evidence {
+        let mut frames = frames.to_vec();
+        frames.sort_unstable();
+        frames.dedup();
+        frames.truncate(MAX_EVIDENCE);
+        Evidence { frames, time }
+    }
+
+    /// Adds the frames of `other`; the time becomes the earlier one.
+    pub fn join(&mut self, other: &Evidence) {
+        if self.frames.is_empty() || (!other.frames.is_empty() && other.time < self.time) {
+            self.time = other.time;
+        }
+        self.frames.extend(&other.frames);
+        self.frames.sort_unstable();
+        self.frames.dedup();
+        self.frames.truncate(MAX_EVIDENCE);
+    }
+
+    /// Time of the first frame.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+}
+
+/// What one conversation (or many) wrote down: records and hints, in the order of writing.
+#[derive(Debug, Default)]
+pub struct Notebook {
+    /// Records.
+    pub records: Vec<Record>,
+    /// Hints.
+    pub hints: Vec<Hint>,
+}
+
+/// An analyzer's view of its notebook while it hears one chunk.
+#[derive(Debug)]
+pub struct Notes<'a> {
+    context: Context,
+    /// Frames that the unread bytes came in, without the present one.
+    earlier: &'a [(u64, Time)],
+    book: &'a mut Notebook,
+    written: &'a mut u32,
+    exposure: &'a mut Option<Exposure>,
+    apart: Accounts,
+    dropped: bool,
+}
+
+impl<'a> Notes<'a> {
+    /// A view for one chunk. `earlier` are the frames that its bytes began in; `written` counts what the
+    /// conversation has written in all; `exposure` is what its analyzer said last.
+    pub fn new(
+        context: Context,
+        earlier: &'a [(u64, Time)],
+        book: &'a mut Notebook,
+        written: &'a mut u32,
+        exposure: &'a mut Option<Exposure>,
+    ) -> Notes<'a> {
+        Notes { context, earlier, book, written, exposure, apart: Accounts::default(), dropped: false }
+    }
+
+    /// Client of the conversation.
+    pub fn client(&self) -> Endpoint {
+        self.context.client
+    }
+
+    /// Server of the conversation.
+    pub fn server(&self) -> Endpoint {
+        self.context.server
+    }
+
+    /// The endpoint of a side.
+    pub fn endpoint(&self, side: Side) -> Endpoint {
+        match side {
+            Side::Client => self.context.client,
+            Side::Server => self.context.server,
+        }
+    }
+
+    /// Stream or datagrams.
+    pub fn over(&self) -> Over {
+        self.context.over
+    }
+
+    /// Packet time of the present chunk.
+    pub fn now(&self) -> Time {
+        self.context.time
+    }
+
+    /// Number of the frame being heard.
+    pub fn frame(&self) -> u64 {
+        self.context.frame
+    }
+
+    /// Bytes of the present datagram that were not captured.
+    pub fn missing(&self) -> u64 {
+        self.context.missing
+    }
+
+    /// The frames that the present bytes came in: to be kept by an analyzer that will write later.
+    pub fn evidence(&self) -> Evidence {
+        let time = self.earlier.first().map_or(self.context.time, |&(_, time)| time.min(self.context.time));
+        let mut frames: Vec<u64> = self.earlier.iter().map(|&(frame, _)| frame).collect();
+        frames.push(self.context.frame);
+        Evidence::new(&frames, time)
+    }
+
+    /// Masks a secret, unless its owner asked for it to be revealed. Every password, token, subject
+    /// or content that enters a record goes through here.
+    pub fn mask(&self, secret: &str) -> Masked {
+        Masked::new(secret, self.context.reveal)
+    }
+
+    /// Whether secrets may enter records.
+    pub fn reveal(&self) -> Reveal {
+        self.context.reveal
+    }
+
+    /// Writes a record, proved by the present bytes.
+    pub fn add(&mut self, body: impl Into<Body>) {
+        self.add_with(body, self.evidence());
+    }
+
+    /// Writes a record, proved by evidence kept from earlier.
+    pub fn add_with(&mut self, body: impl Into<Body>, evidence: Evidence) {
+        if self.may_write() {
+            self.book.records.push(Record {
+                body: body.into(),
+                conversation: Some(self.context.conversation),
+                frames: evidence.frames,
+                time: Some(evidence.time),
+            });
+        }
+    }
+
+    /// Writes a hint for `join` or `judge`, proved by the present bytes.
+    pub fn hint(&mut self, body: HintBody) {
+        let evidence = self.evidence();
+        if self.may_write() {
+            self.book.hints.push(Hint {
+                conversation: self.context.conversation,
+                frames: evidence.frames,
+                time: evidence.time,
+                body,
+            });
+        }
+    }
+
+    /// Says that a rule with [`overheard_ledger::When::Observed`] holds, and what the tap learns.
+    pub fn observe(&mut self, rule: &'static str, learns: impl Into<String>) {
+        self.hint(HintBody::Observed { rule, learns: learns.into() });
+    }
+
+    /// Says what a tap gets from this conversation, in place of the protocol's usual exposure. The
+    /// last word holds.
+    pub fn expose(&mut self, exposure: Exposure) {
+        *self.exposure = Some(exposure);
+    }
+
+    /// Books `bytes` of those that this step takes to an account other than `read`.
+    pub fn account(&mut self, account: Account, bytes: usize) {
+        self.apart.add(account, bytes as u64);
+    }
+
+    /// What [`Notes::account`] booked during this chunk.
+    pub fn apart(&self) -> Accounts {
+        self.apart
+    }
+
+    /// Whether a record or hint was set aside by [`MAX_RECORDS`] during this chunk.
+    pub fn dropped(&self) -> bool {
+        self.dropped
+    }
+
+    fn may_write(&mut self) -> bool {
+        if *self.written >= MAX_RECORDS {
+            self.dropped = true;
+            return false;
+        }
+        *self.written += 1;
+        true
+    }
+}

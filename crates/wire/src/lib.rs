@@ -1,0 +1,13 @@
+//! Bytes to fields: link, network, tunnel and transport headers.
+//!
+//! [`decode`] takes a frame and gives a [`Packet`]: the innermost addresses and transport, what was
+//! around them, and where the payload lies. It holds no state, allocates nothing, and cannot panic:
+//! lengths are checked where they are read. A layer that fails leaves the layers before it as they are.
+
+mod cursor;
+mod packet;
+
+pub use cursor::{Cursor, Cut};
+pub use packet::{
+    Addresses, Fragment, Layer, LinkType, MAX_LAYERS, Packet, Ports, Span, Tcp, Transport, Trouble, TroubleKind, Tunnels,
+};
