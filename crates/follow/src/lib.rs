@@ -1,1 +1,23 @@
-//! Conversations: defragmentation, the flow table, streams, limits.
+//! Conversations: from frames to what was said.
+//!
+//! The reader decodes headers, puts fragments together and gives every packet to one of
+//! [`shard::SHARDS`] shards, by its endpoints. A shard follows its conversations on packet time and lets
+//! analyzers hear them. Shards share nothing, and their number does not depend on the number of
+//! threads: so the answer is the same with 1 thread or 16 (law 2).
+
+mod books;
+mod community_id;
+mod conversation;
+mod counting;
+mod datagrams;
+mod defragment;
+mod direction;
+mod hearing;
+mod key;
+mod outcome;
+mod reader;
+mod shard;
+mod stream;
+
+pub use outcome::{Heard, Options};
+pub use reader::follow;

@@ -22,6 +22,14 @@ macro_rules! limits {
 }
 
 limits! {
+    /// Conversations followed at the same time; beyond it those silent longest are taken for finished.
+    MAX_CONVERSATIONS: usize = 1 << 20;
+    /// Fragments that wait for the rest of their datagrams.
+    MAX_FRAGMENTS: usize = 1 << 16;
+    /// Bytes of fragments that wait for the rest of their datagrams.
+    MAX_FRAGMENT_BYTES: usize = 32 << 20;
+    /// Fragments of one datagram.
+    MAX_FRAGMENTS_OF_ONE: usize = 1024;
     /// Records and hints that one conversation may write.
     MAX_RECORDS: u32 = 100_000;
     /// Bytes that each side of a stream may say before somebody must have recognised it.
@@ -34,6 +42,6 @@ limits! {
     MAX_UNTAKEN: usize = 256 * 1024;
     /// Bytes of one side of a stream that wait for an earlier segment.
     MAX_OUT_OF_ORDER: usize = 1024 * 1024;
-    /// Packets of a conversation after which a segment that its receiver acknowledged counts as never captured.
-    MAX_REORDERED_PACKETS: u32 = 64;
+    /// Acknowledgements after which a segment that its receiver has counts as never captured.
+    MAX_REORDERED_PACKETS: u32 = 16;
 }

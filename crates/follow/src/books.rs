@@ -1,0 +1,36 @@
+//! The books of one conversation (law 1).
+
+use overheard_ledger::{Account, Accounts};
+
+/// Where the payload bytes of a conversation ended, and how many of them never arrived.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Books {
+    /// The accounts.
+    pub(crate) accounts: Accounts,
+    /// Payload bytes that arrived, on the wire.
+    pub(crate) arrived: u64,
+    /// Bytes booked as missing that no frame brought: holes in streams.
+    pub(crate) holes: u64,
+    /// Bytes of which two different copies were seen.
+    pub(crate) conflicting: u64,
+}
+
+impl Books {
+    /// Books bytes of a stream that no frame brought.
+    pub(crate) fn hole(&mut self, bytes: u64) {
+        self.accounts.add(Account::Missing, bytes);
+        self.holes += bytes;
+    }
+
+    /// Books `taken` bytes that an analyzer took: to `read`, but for those that it booked `apart`.
+    pub(crate) fn take(&mut self, taken: usize, apart: Accounts) {
+        let taken = taken as u64;
+        if apart.total() <= taken {
+            self.accounts += apart;
+            self.accounts.add(Account::Read, taken - apart.total());
+        } else {
+            debug_assert!(false, "an analyzer booked {} bytes of {taken} that it took", apart.total());
+            self.accounts.add(Account::Read, taken);
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! One conversation: who, when, how much, and what hears it.
+
+use overheard_ledger::{Account, Conversation as ConversationRecord, Endpoint, Exposure, Record, Time};
+use overheard_tap::{Notebook, Over, Side};
+use overheard_wire::{Tcp, Transport, Tunnels};
+
+use crate::books::Books;
+use crate::community_id::community_id;
+use crate::datagrams::{Arrival, Datagrams};
+use crate::direction::Segment;
+use crate::hearing::{Moment, Protocols, Room};
+use crate::key::{protocol, transport_name};
+use crate::outcome::Options;
+use crate::stream::Stream;
+
+/// A packet of a conversation, as the reader found it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrived<'a> {
+    pub(crate) moment: Moment,
+    pub(crate) ip_protocol: u8,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
+    pub(crate) tunnels: Tunnels,
+    pub(crate) transport: Transport,
+    /// Payload in the capture.
+    pub(crate) payload: &'a [u8],
+    /// Payload on the wire.
+    pub(crate) length: u64,
+    /// Bytes of the whole frame on the wire; of all frames of a fragmented datagram.
+    pub(crate) on_wire: u64,
+    /// Frames: more than one where the datagram came in fragments.
+    pub(crate) frames: u64,
+    /// The fragments' frames but the last.
+    pub(crate) earlier: &'a [(u64, Time)],
+    /// Bytes in which fragments contradicted each other.
+    pub(crate) conflicting: u64,
+}
+
+/// What hears a conversation.
+enum Talk {
+    /// Nothing was said yet.
+    Quiet,
+    Stream(Box<Stream>),
+    Datagrams(Box<Datagrams>),
+}
+
+/// A conversation that is being followed.
+pub(crate) struct Conversation {
+    id: u64,
+    ip_protocol: u8,
+    client: Endpoint,
+    server: Endpoint,
+    opener_seen: bool,
+    tunnels: Tunnels,
+    packets: [u64; 2],
+    bytes: [u64; 2],
+    start: Time,
+    pub(crate) last: Moment,
+    /// Initial sequence numbers, where a SYN said them.
+    initial: [Option<u32>; 2],
+    /// FIN seen from the client (1), from the server (2), RST (4).
+    closed: u8,
+    written: u32,
+    books: Books,
+    talk: Talk,
+}
+
+/// What a conversation needs from its shard to hear.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) protocols: Protocols,
+    pub(crate) options: Options,
+    pub(crate) book: &'a mut Notebook,
+}
+
+/// Whether the sender of a conversation's first packet is its client. Where a SYN does not tell, the
+/// side with a well-known port (below 1024) is the server, else the one with the lower port if the
+/// other is in the dynamic range (49152 and up, RFC 6335); else who spoke first is the client.
+fn sender_is_client(packet: &Arrived<'_>) -> (bool, bool) {
+    if let Transport::Tcp(tcp) = packet.transport
+        && tcp.has(Tcp::SYN)
+    {
+        return (!tcp.has(Tcp::ACK), true);
+    }
+    let (from, to) = (packet.source.port, packet.destination.port);
+    let known = |port: u16| port < 1024;
+    let dynamic = |port: u16| port >= 49152;
+    let by_ports = match (known(from), known(to)) {
+        (true, false) => Some(false),
+        (false, true) => Some(true),
+        _ if dynamic(from) && !dynamic(to) => Some(true),
+        _ if dynamic(to) && !dynamic(from) => Some(false),
+        _ => None,
+    };
+    (by_ports.unwrap_or(true), false)
+}
+
+impl Conversation {
+    /// A conversation that begins with this packet.
+    pub(crate) fn new(packet: &Arrived<'_>) -> Conversation {
+        let (from_client, opener_seen) = sender_is_client(packet);
+        let (client, server) =
+            if from_client { (packet.source, packet.destination) } else { (packet.destination, packet.source) };
+        Conversation {
+            id: packet.moment.frame,
+            ip_protocol: packet.ip_protocol,
+            client,
+            server,
+            opener_seen,
+            tunnels: packet.tunnels,
+            packets: [0; 2],
+            bytes: [0; 2],
+            start: packet.moment.time,
+            last: packet.moment,
+            initial: [None; 2],
+            closed: 0,
+            written: 0,
+            books: Books::default(),
+            talk: Talk::Quiet,
+        }
+    }
+
+    /// Whether a packet begins another conversation of the same endpoints: a SYN after the end, or one
+    /// with another initial sequence number; or any packet after a long silence.
+    pub(crate) fn is_over_for(&self, packet: &Arrived<'_>) -> bool {
+        if packet.moment.time.since(self.last.time) > idle_limit(self.ip_protocol) {
+            return true;
+        }
+        let Transport::Tcp(tcp) = packet.transport else { return false };
+        if !tcp.has(Tcp::SYN) {
+            return false;
+        }
+        let known = self.initial.get(self.side_of(packet.source).index()).copied().flatten();
+        if tcp.has(Tcp::ACK) {
+            return known.is_some_and(|initial| initial != tcp.sequence) && self.closed != 0;
+        }
+        known.is_none_or(|initial| initial != tcp.sequence) && (known.is_some() || self.closed != 0)
+    }
+
+    /// The number of its first frame.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn ip_protocol(&self) -> u8 {
+        self.ip_protocol
+    }
+
+    fn side_of(&self, source: Endpoint) -> Side {
+        if source == self.client { Side::Client } else { Side::Server }
+    }
+
+    /// Hears a packet.
+    pub(crate) fn hear(&mut self, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
+        self.last = Moment { frame: packet.moment.frame, time: self.last.time.max(packet.moment.time) };
+        self.start = self.start.min(packet.moment.time);
+        let side = self.side_of(packet.source);
+        if let (Some(packets), Some(bytes)) = (self.packets.get_mut(side.index()), self.bytes.get_mut(side.index())) {
+            *packets += packet.frames;
+            *bytes += packet.on_wire;
+        }
+        self.books.conflicting += packet.conflicting;
+        let captured = packet.payload.len() as u64;
+        match packet.transport {
+            Transport::Tcp(tcp) => self.hear_tcp(side, &tcp, packet, surroundings),
+            Transport::Udp(_) | Transport::UdpLite(_) => {
+                self.books.arrived += packet.length;
+                if packet.length > 0 {
+                    self.hear_datagram(side, packet, surroundings);
+                }
+            }
+            Transport::Icmp { .. } => self.count(Account::Read, packet, captured),
+            Transport::Other(protocol::ESP) => self.count(Account::Sealed, packet, captured),
+            _ => self.count(Account::Unrecognised, packet, captured),
+        }
+    }
+
+    fn count(&mut self, account: Account, packet: &Arrived<'_>, captured: u64) {
+        self.books.arrived += packet.length;
+        self.books.accounts.add(account, captured);
+        self.books.accounts.add(Account::Missing, packet.length - captured);
+    }
+
+    fn hear_tcp(&mut self, side: Side, tcp: &Tcp, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
+        let syn = tcp.has(Tcp::SYN);
+        if syn && let Some(initial) = self.initial.get_mut(side.index()) {
+            *initial = Some(tcp.sequence);
+        }
+        if tcp.has(Tcp::RST) {
+            self.closed |= 4;
+        }
+        if tcp.has(Tcp::FIN) {
+            self.closed |= 1 << side.index();
+        }
+        // A connection that never says anything (a scan, a flood of SYNs) needs no stream.
+        if matches!(self.talk, Talk::Quiet) {
+            if packet.length == 0 {
+                return;
+            }
+            let mut stream = Stream::default();
+            let [client, server] = self.initial;
+            for (speaker, initial) in [(Side::Client, client), (Side::Server, server)] {
+                if let Some(initial) = initial {
+                    stream.begin(speaker, initial);
+                }
+            }
+            self.talk = Talk::Stream(Box::new(stream));
+        }
+        let sequence = tcp.sequence.wrapping_add(u32::from(syn));
+        let segment = Segment { sequence, bytes: packet.payload, length: packet.length, moment: packet.moment };
+        let Talk::Stream(mut stream) = std::mem::replace(&mut self.talk, Talk::Quiet) else { return };
+        if syn {
+            stream.begin(side, tcp.sequence);
+        }
+        let mut swap = stream.segment(&mut self.room(Over::Stream, surroundings), side, segment);
+        if !swap && tcp.has(Tcp::ACK) {
+            swap = stream.acknowledge(&mut self.room(Over::Stream, surroundings), side, tcp.acknowledgement);
+        }
+        if !swap && tcp.has(Tcp::FIN) {
+            let end = sequence.wrapping_add((packet.length & 0xffff_ffff) as u32);
+            swap = stream.close(&mut self.room(Over::Stream, surroundings), side, end, packet.moment);
+        }
+        if swap {
+            self.swap();
+            stream.swap();
+            stream.resume(&mut self.room(Over::Stream, surroundings));
+        }
+        self.talk = Talk::Stream(stream);
+    }
+
+    fn hear_datagram(&mut self, side: Side, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
+        let mut datagrams = match std::mem::replace(&mut self.talk, Talk::Quiet) {
+            Talk::Datagrams(datagrams) => datagrams,
+            Talk::Quiet | Talk::Stream(_) => Box::default(),
+        };
+        let mut arrival = Arrival {
+            side,
+            bytes: packet.payload,
+            missing: packet.length - packet.payload.len() as u64,
+            moment: packet.moment,
+            earlier: packet.earlier,
+        };
+        if datagrams.hear(&mut self.room(Over::Datagram, surroundings), &arrival) {
+            self.swap();
+            arrival.side = side.other();
+            datagrams.swap();
+            datagrams.hear(&mut self.room(Over::Datagram, surroundings), &arrival);
+        }
+        self.talk = Talk::Datagrams(datagrams);
+    }
+
+    /// Client and server change places, for good.
+    fn swap(&mut self) {
+        std::mem::swap(&mut self.client, &mut self.server);
+        self.packets.reverse();
+        self.bytes.reverse();
+        self.initial.reverse();
+        self.closed = (self.closed & 4) | (self.closed & 1) << 1 | (self.closed & 2) >> 1;
+        self.opener_seen = true;
+    }
+
+    fn room<'a>(&'a mut self, over: Over, surroundings: &'a mut Surroundings<'_>) -> Room<'a> {
+        Room {
+            protocols: surroundings.protocols,
+            reveal: surroundings.options.reveal,
+            conversation: self.id,
+            over,
+            client: self.client,
+            server: self.server,
+            opener_seen: self.opener_seen,
+            books: &mut self.books,
+            book: surroundings.book,
+            written: &mut self.written,
+        }
+    }
+
+    /// The conversation is over: its analyzers write down what they still have, and it becomes a record.
+    /// Gives the payload bytes that arrived or were found missing.
+    pub(crate) fn finish(mut self, surroundings: &mut Surroundings<'_>) -> u64 {
+        let (mut chain, mut exposure) = (None, Exposure::Unknown);
+        match std::mem::replace(&mut self.talk, Talk::Quiet) {
+            Talk::Quiet => {}
+            Talk::Stream(mut stream) => {
+                if stream.finish(&mut self.room(Over::Stream, surroundings)) {
+                    self.swap();
+                    stream.swap();
+                    let _ = stream.finish(&mut self.room(Over::Stream, surroundings));
+                }
+                (chain, exposure) = (stream.chain(), stream.exposure());
+            }
+            Talk::Datagrams(mut datagrams) => {
+                let moment = self.last;
+                datagrams.finish(&mut self.room(Over::Datagram, surroundings), moment);
+                (chain, exposure) = (datagrams.chain(), datagrams.exposure());
+            }
+        }
+        let offered = self.books.arrived + self.books.holes;
+        debug_assert_eq!(self.books.accounts.total(), offered, "conversation {} loses bytes: {:?}", self.id, self.books);
+        let record = ConversationRecord {
+            id: self.id,
+            community_id: community_id(self.ip_protocol, self.client, self.server),
+            transport: transport_name(self.ip_protocol),
+            client: self.client,
+            server: self.server,
+            packets: self.packets,
+            bytes: self.bytes,
+            start: self.start,
+            end: self.last.time,
+            protocol: chain,
+            exposure,
+            encapsulation: self.tunnels.as_slice().iter().map(|layer| layer.name().to_owned()).collect(),
+            server_names: Vec::new(),
+            accounts: self.books.accounts,
+            conflicting_bytes: self.books.conflicting,
+        };
+        surroundings.book.records.push(Record {
+            conversation: None,
+            frames: vec![self.id],
+            time: Some(self.start),
+            body: record.into(),
+        });
+        offered
+    }
+}
+
+/// Nanoseconds of silence after which a conversation is over. For TCP 2 h 4 min (RFC 5382 REQ-5); for
+/// others 10 min, twice what RFC 4787 REQ-5 recommends: a tap must not forget before a NAT does.
+pub(crate) fn idle_limit(ip_protocol: u8) -> u64 {
+    let seconds = if ip_protocol == protocol::TCP { 7440 } else { 600 };
+    seconds * 1_000_000_000
+}

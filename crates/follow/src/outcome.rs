@@ -1,0 +1,46 @@
+//! What following a capture needs, and what it gives.
+
+use overheard_ledger::{Accounts, Hint, Record, Reveal};
+
+/// How to follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Threads that hear; at least 1. The reading thread is one of them where it is 1.
+    pub threads: usize,
+    /// Whether secrets may enter records.
+    pub reveal: Reveal,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { threads: 1, reveal: Reveal::No }
+    }
+}
+
+/// What was heard. The order of records and hints does not depend on the number of threads.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    /// Everything that was written down: records of conversations, and what analyzers noted in them.
+    pub records: Vec<Record>,
+    /// What explains other conversations.
+    pub hints: Vec<Hint>,
+    /// Frames.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Bytes in the capture.
+    pub captured_bytes: u64,
+    /// Times of the earliest and the latest frame, in nanoseconds since 1970.
+    pub span: Option<(u64, u64)>,
+    /// Frames of which the capture holds only a part.
+    pub truncated_packets: u64,
+    /// Frames in which no network layer was found.
+    pub undecoded_packets: u64,
+    /// Payload bytes of frames that belong to no conversation, by account.
+    pub loose: Accounts,
+    /// Payload bytes that arrived, counted before any account: with the bytes found missing from
+    /// streams, all accounts add up to it (law 1).
+    pub offered: u64,
+    /// What could not be done, in plain sentences.
+    pub notices: Vec<String>,
+}

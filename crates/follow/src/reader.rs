@@ -1,0 +1,321 @@
+//! The reader: decodes every frame, and gives each packet to the shard that it belongs to.
+//!
+//! With one thread the reader hears everything itself. With more, batches go to all workers, and each
+//! worker hears the packets of its own shards: in the order of the capture, as the reader would.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use overheard_ledger::{Account, Endpoint, Time};
+use overheard_source::{Batch, Captures, Frame, SourceError};
+use overheard_tap::Notebook;
+use overheard_wire::{Addresses, Packet, Transport, decode, decode_datagram};
+
+use crate::conversation::Arrived;
+use crate::defragment::{self, Defragmenter, Whole};
+use crate::hearing::{Moment, Protocols};
+use crate::key::{Key, protocol};
+use crate::outcome::{Heard, Options};
+use crate::shard::{SHARDS, Shard};
+
+/// Batches that may wait for a worker.
+const QUEUE: usize = 4;
+
+/// A packet of a conversation, in a [`Decoded`] batch.
+struct Item {
+    key: Key,
+    shard: u8,
+    /// Index of its frame in the batch.
+    frame: usize,
+    /// Index of the datagram that it became whole with, in [`Decoded::wholes`].
+    whole: Option<usize>,
+    packet: Packet,
+    addresses: Addresses,
+}
+
+/// A batch after its headers have been read.
+#[derive(Default)]
+struct Decoded {
+    batch: Batch,
+    items: Vec<Item>,
+    wholes: Vec<Whole>,
+}
+
+/// Follows the conversations of a capture and lets `protocols` hear them. `progress` is told the
+/// position in the input (as [`Captures::position`]) after every batch.
+///
+/// # Errors
+/// [`SourceError`] where an input cannot be read before anything was learned from it.
+pub fn follow(
+    captures: &mut Captures,
+    protocols: Protocols,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Heard, SourceError> {
+    let mut reader = Reader::default();
+    let books = if options.threads <= 1 {
+        let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(protocols, options)).collect();
+        let mut decoded = Decoded::default();
+        while captures.fill(&mut decoded.batch)? {
+            reader.decode(&mut decoded);
+            for (index, shard) in shards.iter_mut().enumerate() {
+                hear_batch(shard, index, &decoded);
+            }
+            progress(captures.position());
+        }
+        shards.into_iter().map(Shard::finish).collect()
+    } else {
+        follow_on_threads(captures, protocols, options, progress, &mut reader)?
+    };
+    Ok(reader.finish(books))
+}
+
+fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
+    for item in decoded.items.iter().filter(|item| usize::from(item.shard) == index) {
+        decoded.lend(item, |packet| shard.hear(item.key, packet));
+    }
+}
+
+type Finished = (Notebook, u64, u64);
+
+fn follow_on_threads(
+    captures: &mut Captures,
+    protocols: Protocols,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+    reader: &mut Reader,
+) -> Result<Vec<Finished>, SourceError> {
+    let workers = options.threads.min(SHARDS);
+    thread::scope(|scope| {
+        let (used, reuse) = sync_channel::<Decoded>(QUEUE * 2);
+        let mut queues: Vec<SyncSender<Arc<Decoded>>> = Vec::new();
+        let mut handles = Vec::new();
+        for worker in 0..workers {
+            let (sender, receiver): (_, Receiver<Arc<Decoded>>) = sync_channel(QUEUE);
+            let used = used.clone();
+            queues.push(sender);
+            handles.push(scope.spawn(move || {
+                let mut shards: Vec<(usize, Shard)> =
+                    (worker..SHARDS).step_by(workers).map(|index| (index, Shard::new(protocols, options))).collect();
+                for decoded in receiver {
+                    for (index, shard) in &mut shards {
+                        hear_batch(shard, *index, &decoded);
+                    }
+                    if let Some(decoded) = Arc::into_inner(decoded) {
+                        // Where the reader has enough to reuse, this one is let go.
+                        let _ = used.try_send(decoded);
+                    }
+                }
+                shards.into_iter().map(|(index, shard)| (index, shard.finish())).collect::<Vec<_>>()
+            }));
+        }
+        let mut outcome = Ok(());
+        loop {
+            let mut decoded = reuse.try_recv().unwrap_or_default();
+            match captures.fill(&mut decoded.batch) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
+            }
+            reader.decode(&mut decoded);
+            let decoded = Arc::new(decoded);
+            for queue in &queues {
+                // A worker stops listening only by panicking, which joining it tells.
+                let _ = queue.send(Arc::clone(&decoded));
+            }
+            progress(captures.position());
+        }
+        drop(queues);
+        let mut finished: Vec<(usize, Finished)> = Vec::new();
+        for handle in handles {
+            match handle.join() {
+                Ok(shards) => finished.extend(shards),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        outcome?;
+        finished.sort_by_key(|(index, _)| *index);
+        Ok(finished.into_iter().map(|(_, shard)| shard).collect())
+    })
+}
+
+impl Decoded {
+    /// Lends the packet of an item.
+    fn lend(&self, item: &Item, hear: impl FnOnce(&Arrived<'_>)) {
+        let Some(frame) = self.batch.frames.get(item.frame) else { return };
+        let Some((ip_protocol, ports)) = transport_of(&item.packet.transport) else { return };
+        let Addresses { source, destination } = item.addresses;
+        let whole = item.whole.and_then(|index| self.wholes.get(index));
+        let bytes = whole.map_or_else(|| self.batch.bytes_of(frame), |whole| &whole.bytes);
+        let payload = item.packet.payload.of(bytes);
+        hear(&Arrived {
+            moment: Moment { frame: frame.number, time: Time(frame.time) },
+            ip_protocol,
+            source: Endpoint::new(source, ports.0),
+            destination: Endpoint::new(destination, ports.1),
+            tunnels: item.packet.tunnels,
+            transport: item.packet.transport,
+            payload,
+            length: u64::from(item.packet.payload.length).max(payload.len() as u64),
+            on_wire: whole.map_or(u64::from(frame.on_wire), |whole| whole.on_wire),
+            frames: whole.map_or(1, |whole| whole.frames),
+            earlier: whole.map_or(&[], |whole| &whole.earlier),
+            conflicting: whole.map_or(0, |whole| whole.conflicting),
+        });
+    }
+}
+
+/// IP protocol and ports of a transport that makes conversations.
+fn transport_of(transport: &Transport) -> Option<(u8, (u16, u16))> {
+    Some(match transport {
+        Transport::None | Transport::Arp | Transport::Fragment(_) => return None,
+        Transport::Tcp(tcp) => (protocol::TCP, (tcp.ports.source, tcp.ports.destination)),
+        Transport::Udp(ports) => (protocol::UDP, (ports.source, ports.destination)),
+        Transport::UdpLite(ports) => (protocol::UDP_LITE, (ports.source, ports.destination)),
+        Transport::Sctp(ports) => (protocol::SCTP, (ports.source, ports.destination)),
+        Transport::Icmp { v6, .. } => (if *v6 { protocol::ICMPV6 } else { protocol::ICMP }, (0, 0)),
+        Transport::Other(number) => (*number, (0, 0)),
+    })
+}
+
+/// The reader's own state: fragments, and what belongs to no conversation.
+#[derive(Default)]
+struct Reader {
+    heard: Heard,
+    defragmenter: Defragmenter,
+}
+
+impl Reader {
+    /// Reads the headers of a batch.
+    fn decode(&mut self, decoded: &mut Decoded) {
+        decoded.items.clear();
+        decoded.wholes.clear();
+        for index in 0..decoded.batch.frames.len() {
+            let Some(&frame) = decoded.batch.frames.get(index) else { return };
+            let bytes = decoded.batch.bytes_of(&frame);
+            self.count(&frame);
+            let packet = decode(frame.link, bytes, frame.on_wire);
+            let payload = packet.payload.of(bytes);
+            let Some(addresses) = packet.addresses else {
+                self.leave(&packet, payload);
+                continue;
+            };
+            if let Transport::Fragment(fragment) = packet.transport {
+                let whole = self.defragmenter.take(&defragment::Arrived {
+                    addresses,
+                    tunnels: packet.tunnels,
+                    fragment,
+                    bytes: payload,
+                    length: u64::from(packet.payload.length).max(payload.len() as u64),
+                    on_wire: u64::from(frame.on_wire),
+                    moment: Moment { frame: frame.number, time: Time(frame.time) },
+                });
+                if let Some(whole) = whole {
+                    self.join(decoded, index, whole, 0);
+                }
+                continue;
+            }
+            self.place(&mut decoded.items, packet, addresses, index, None, payload);
+        }
+    }
+
+    /// Reads on in a datagram that has become whole; inside a tunnel that may be another fragment.
+    fn join(&mut self, decoded: &mut Decoded, index: usize, whole: Whole, depth: usize) {
+        let packet = decode_datagram(whole.addresses, whole.tunnels, whole.protocol, &whole.bytes);
+        let payload = packet.payload.of(&whole.bytes);
+        let Some(addresses) = packet.addresses else {
+            self.leave(&packet, payload);
+            return;
+        };
+        let moment = decoded.batch.frames.get(index).map(|frame| Moment { frame: frame.number, time: Time(frame.time) });
+        if let (Transport::Fragment(fragment), Some(moment)) = (packet.transport, moment) {
+            let arrived = defragment::Arrived {
+                addresses,
+                tunnels: packet.tunnels,
+                fragment,
+                bytes: payload,
+                length: u64::from(packet.payload.length).max(payload.len() as u64),
+                on_wire: whole.on_wire,
+                moment,
+            };
+            if let Some(inner) = self.defragmenter.take(&arrived)
+                && depth < overheard_wire::MAX_LAYERS
+            {
+                self.join(decoded, index, inner, depth + 1);
+            }
+            return;
+        }
+        self.place(&mut decoded.items, packet, addresses, index, Some(decoded.wholes.len()), payload);
+        decoded.wholes.push(whole);
+    }
+
+    /// Puts a packet where its shard will find it; what belongs to no conversation is booked here.
+    fn place(
+        &mut self,
+        items: &mut Vec<Item>,
+        packet: Packet,
+        addresses: Addresses,
+        frame: usize,
+        whole: Option<usize>,
+        payload: &[u8],
+    ) {
+        let Some((ip_protocol, ports)) = transport_of(&packet.transport) else {
+            self.leave(&packet, payload);
+            return;
+        };
+        let source = Endpoint::new(addresses.source, ports.0);
+        let destination = Endpoint::new(addresses.destination, ports.1);
+        let key = Key::new(ip_protocol, source, destination);
+        let shard = (key.spread() % SHARDS as u64) as u8;
+        items.push(Item { key, shard, frame, whole, packet, addresses });
+    }
+
+    fn count(&mut self, frame: &Frame) {
+        let heard = &mut self.heard;
+        heard.packets += 1;
+        heard.bytes += u64::from(frame.on_wire.max(frame.captured));
+        heard.captured_bytes += u64::from(frame.captured);
+        heard.truncated_packets += u64::from(frame.captured < frame.on_wire);
+        let (start, end) = heard.span.unwrap_or((frame.time, frame.time));
+        heard.span = Some((start.min(frame.time), end.max(frame.time)));
+    }
+
+    /// Books the payload of a frame that belongs to no conversation.
+    fn leave(&mut self, packet: &Packet, payload: &[u8]) {
+        let captured = payload.len() as u64;
+        let length = u64::from(packet.payload.length).max(captured);
+        if packet.addresses.is_none() && packet.transport == Transport::None {
+            self.heard.undecoded_packets += 1;
+        }
+        let account = if packet.transport == Transport::Arp { Account::Read } else { Account::Unrecognised };
+        self.heard.loose.add(account, captured);
+        self.heard.loose.add(Account::Missing, length - captured);
+        self.heard.offered += length;
+    }
+
+    fn finish(mut self, finished: Vec<Finished>) -> Heard {
+        self.defragmenter.finish();
+        let books = &self.defragmenter.books;
+        let mut heard = self.heard;
+        heard.loose += books.accounts;
+        heard.offered += books.arrived + books.holes;
+        let mut evicted = 0;
+        for (book, offered, forgotten) in finished {
+            heard.records.extend(book.records);
+            heard.hints.extend(book.hints);
+            heard.offered += offered;
+            evicted += forgotten;
+        }
+        if evicted > 0 {
+            heard.notices.push(format!(
+                "{evicted} conversations had to be taken for finished early, because more than {} went on at once",
+                overheard_tap::limits::MAX_CONVERSATIONS
+            ));
+        }
+        heard
+    }
+}

@@ -1,0 +1,527 @@
+//! Hearing a stream: both directions of a TCP conversation put in order, and lent to an analyzer.
+
+use overheard_ledger::{Account, Exposure, Time};
+use overheard_tap::limits::{MAX_UNDECIDED, MAX_UNTAKEN};
+use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
+
+use crate::direction::{Direction, Piece, Segment};
+use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
+
+/// The most protocols that a stream may become one after the other.
+const MAX_CHAIN: usize = 8;
+
+/// Where the finding of a protocol stands.
+enum State {
+    /// Bytes are kept, and nobody has recognised them.
+    Undecided {
+        /// Bytes kept of both sides at which to ask again.
+        ask_at: usize,
+    },
+    /// A protocol hears.
+    Heard(Mind),
+    /// Nobody hears any more.
+    Over,
+}
+
+/// What an analyzer has not taken of a side.
+#[derive(Default)]
+struct Unread {
+    bytes: Vec<u8>,
+    /// Frames that brought the bytes.
+    frames: Vec<(u64, Time)>,
+    /// Bytes that have to be there before the analyzer is asked again.
+    need: usize,
+    /// Whether the analyzer has heard [`Chunk::End`].
+    ended: bool,
+}
+
+/// Both directions of a stream.
+pub(crate) struct Stream {
+    directions: [Direction; 2],
+    unread: [Unread; 2],
+    state: State,
+    /// Protocols that were chosen and gave up before they took anything.
+    tried: u64,
+    /// Who spoke first: replayed first.
+    first: Option<Side>,
+    /// Names of the protocols that were recognised, in order.
+    chain: Vec<&'static str>,
+    /// What a tap gets from the protocol that heard last.
+    exposure: Exposure,
+    moment: Moment,
+}
+
+impl Default for Stream {
+    fn default() -> Stream {
+        Stream {
+            directions: Default::default(),
+            unread: Default::default(),
+            state: State::Undecided { ask_at: 1 },
+            tried: 0,
+            first: None,
+            chain: Vec::new(),
+            exposure: Exposure::Unknown,
+            moment: Moment { frame: 0, time: Time(0) },
+        }
+    }
+}
+
+impl Stream {
+    /// Notes that the connection's sequence numbers of a side begin here (a SYN).
+    pub(crate) fn begin(&mut self, side: Side, initial: u32) {
+        self.direction(side).begin(initial);
+    }
+
+    /// Hears a segment; `true` where client and server have to change places (with [`Stream::swap`])
+    /// and [`Stream::resume`] has to be called then.
+    #[must_use]
+    pub(crate) fn segment(&mut self, room: &mut Room<'_>, side: Side, segment: Segment<'_>) -> bool {
+        self.moment = segment.moment;
+        if self.first.is_none() && segment.length > 0 {
+            self.first = Some(side);
+        }
+        let piece = self.direction(side).segment(&segment, room.books);
+        if let Some(Piece { bytes, missing }) = piece {
+            self.deliver(room, side, bytes, missing, segment.moment);
+            self.drain(room, side);
+        }
+        self.settle(room, side)
+    }
+
+    /// Notes that `side` acknowledged what the other side said up to `number`, and gives up waiting for
+    /// what evidently was never captured.
+    #[must_use]
+    pub(crate) fn acknowledge(&mut self, room: &mut Room<'_>, side: Side, number: u32) -> bool {
+        let speaker = side.other();
+        self.direction(speaker).acknowledge(number);
+        if !self.direction(speaker).has_lost() {
+            return false;
+        }
+        self.pass_hole(room, speaker);
+        self.settle(room, speaker)
+    }
+
+    /// Notes that `side` has closed.
+    #[must_use]
+    pub(crate) fn close(&mut self, room: &mut Room<'_>, side: Side, sequence: u32, moment: Moment) -> bool {
+        self.moment = moment;
+        self.direction(side).close(sequence);
+        self.settle(room, side)
+    }
+
+    /// Exchanges client and server.
+    pub(crate) fn swap(&mut self) {
+        self.directions.swap(0, 1);
+        self.unread.swap(0, 1);
+        self.first = self.first.map(Side::other);
+    }
+
+    /// Goes on after [`Stream::swap`].
+    pub(crate) fn resume(&mut self, room: &mut Room<'_>) {
+        let side = self.first.unwrap_or(Side::Client);
+        // The sides have been exchanged: a second wish to do so is not heard.
+        let _ = self.settle(room, side);
+    }
+
+    /// The end of the conversation: what waits is heard with its holes, then both sides end. `true`
+    /// where client and server have to change places and this has to be called again.
+    #[must_use]
+    pub(crate) fn finish(&mut self, room: &mut Room<'_>) -> bool {
+        for side in [Side::Client, Side::Server] {
+            while self.direction(side).has_held() {
+                self.pass_hole(room, side);
+            }
+            let lost = self.direction(side).lost_at_end();
+            if lost > 0 {
+                self.gap(room, side, lost);
+                self.direction(side).skip(lost);
+            }
+            self.direction(side).finish(room.books);
+        }
+        if self.decide(room, true) {
+            return true;
+        }
+        for side in [Side::Client, Side::Server] {
+            self.end(room, side);
+            self.abandon(room, side, Account::Unrecognised);
+        }
+        if let State::Heard(mind) = &self.state {
+            self.exposure = mind.exposure();
+        }
+        false
+    }
+
+    /// The protocols recognised, one after the other.
+    pub(crate) fn chain(&self) -> Option<String> {
+        (!self.chain.is_empty()).then(|| self.chain.join("+"))
+    }
+
+    /// What a tap gets: of the protocol that heard last.
+    pub(crate) fn exposure(&self) -> Exposure {
+        self.exposure
+    }
+
+    fn direction(&mut self, side: Side) -> &mut Direction {
+        let [client, server] = &mut self.directions;
+        if side == Side::Client { client } else { server }
+    }
+
+    fn unread(&mut self, side: Side) -> &mut Unread {
+        let [client, server] = &mut self.unread;
+        if side == Side::Client { client } else { server }
+    }
+
+    /// Delivers held segments that have become the next ones.
+    fn drain(&mut self, room: &mut Room<'_>, side: Side) {
+        while let Some(held) = self.direction(side).next_held(room.books) {
+            self.deliver(room, side, &held.bytes, held.missing, held.moment);
+        }
+    }
+
+    /// Goes on behind a hole.
+    fn pass_hole(&mut self, room: &mut Room<'_>, side: Side) {
+        let hole = self.direction(side).hole();
+        self.gap(room, side, hole);
+        self.direction(side).skip(hole);
+        self.drain(room, side);
+    }
+
+    /// What has to be looked at after anything has changed: a hole that will not be filled, a stream
+    /// that has become recognisable, a side that has ended.
+    fn settle(&mut self, room: &mut Room<'_>, side: Side) -> bool {
+        while self.direction(side).is_overfull() {
+            self.pass_hole(room, side);
+        }
+        if self.decide(room, false) {
+            return true;
+        }
+        if self.direction(side).is_complete() {
+            let both = self.direction(side.other()).is_complete();
+            if both && self.decide(room, true) {
+                return true;
+            }
+            if !matches!(self.state, State::Undecided { .. }) {
+                self.end(room, side);
+                if both {
+                    self.end(room, side.other());
+                }
+            }
+        }
+        false
+    }
+
+    /// Hands over the next bytes of a side, and the number of bytes after them that were cut off by the
+    /// snap length.
+    fn deliver(&mut self, room: &mut Room<'_>, side: Side, bytes: &[u8], missing: u64, moment: Moment) {
+        if !bytes.is_empty() {
+            match &self.state {
+                State::Undecided { .. } => {
+                    let unread = self.unread(side);
+                    unread.bytes.extend_from_slice(bytes);
+                    remember(&mut unread.frames, moment);
+                }
+                State::Heard(_) if self.unread(side).bytes.is_empty() => {
+                    let took = self.lend(room, side, bytes, moment);
+                    self.keep(side, bytes.get(took..).unwrap_or_default(), moment);
+                }
+                State::Heard(_) => {
+                    let unread = self.unread(side);
+                    unread.bytes.extend_from_slice(bytes);
+                    if unread.bytes.len() >= unread.need {
+                        self.lend_unread(room, side, moment);
+                    }
+                    let unread = self.unread(side);
+                    if !unread.bytes.is_empty() {
+                        remember(&mut unread.frames, moment);
+                    }
+                }
+                State::Over => room.books.accounts.add(Account::Unrecognised, bytes.len() as u64),
+            }
+        }
+        if missing > 0 {
+            // The snap length cut the segment: its bytes arrived, but not here.
+            self.gap_heard(room, side, missing);
+            room.books.accounts.add(Account::Missing, missing);
+        }
+    }
+
+    /// Keeps what was not taken, if anybody is still there to take it.
+    fn keep(&mut self, side: Side, left: &[u8], moment: Moment) {
+        if left.is_empty() || self.direction(side).counting().is_some() {
+            return;
+        }
+        let unread = self.unread(side);
+        unread.bytes.extend_from_slice(left);
+        remember(&mut unread.frames, moment);
+    }
+
+    /// Lends what was kept.
+    fn lend_unread(&mut self, room: &mut Room<'_>, side: Side, moment: Moment) {
+        let mut bytes = std::mem::take(&mut self.unread(side).bytes);
+        let took = self.lend(room, side, &bytes, moment);
+        let unread = self.unread(side);
+        if took >= bytes.len() {
+            bytes.clear();
+            unread.frames.clear();
+        } else if took > 0 {
+            bytes.drain(..took);
+            // What is left came with the latest frame, as far as can be told.
+            let keep = unread.frames.len().saturating_sub(1);
+            unread.frames.drain(..keep);
+        }
+        // Whoever took over in the meantime may have left something as well: it comes after.
+        if unread.bytes.is_empty() {
+            unread.bytes = bytes;
+        } else {
+            bytes.append(&mut unread.bytes);
+            unread.bytes = bytes;
+        }
+    }
+
+    /// Lends bytes to the analyzer until it takes no more; how many were dealt with, booked as taken
+    /// or otherwise.
+    fn lend(&mut self, room: &mut Room<'_>, side: Side, bytes: &[u8], moment: Moment) -> usize {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                self.unread(side).need = 1;
+                return at;
+            }
+            let frames = std::mem::take(&mut self.unread(side).frames);
+            let State::Heard(mind) = &mut self.state else {
+                self.unread(side).frames = frames;
+                // Whoever took over has given up, and the side is only counted.
+                let Some(account) = self.direction(side).counting() else { return at };
+                room.books.accounts.add(account, rest.len() as u64);
+                return bytes.len();
+            };
+            let answer = room.hear(mind, side, Chunk::Bytes(rest), 0, moment, &frames);
+            self.unread(side).frames = frames;
+            at += answer.took;
+            let left = rest.len() - answer.took;
+            match answer.step {
+                Step::Took(_) if answer.took > 0 => {}
+                Step::Took(_) => {
+                    return at + self.wait(room, side, left, left + 1);
+                }
+                Step::Need(need) => {
+                    return at + self.wait(room, side, left, need.max(left + 1));
+                }
+                Step::Sealed(_) => {
+                    room.books.accounts.add(Account::Sealed, left as u64);
+                    self.count(room, side, Account::Sealed);
+                    return bytes.len();
+                }
+                Step::NotMine(_) if mind.taken == 0 => {
+                    self.reconsider(room);
+                    return at;
+                }
+                Step::NotMine(_) => {
+                    room.books.accounts.add(Account::Malformed, left as u64);
+                    self.count(room, side, Account::Malformed);
+                    self.give_up(room, Account::Malformed);
+                    return bytes.len();
+                }
+                Step::Become { next, .. } => {
+                    self.become_next(room, next);
+                    if matches!(self.state, State::Over) {
+                        room.books.accounts.add(Account::Unrecognised, left as u64);
+                        return bytes.len();
+                    }
+                    if matches!(self.state, State::Undecided { .. }) {
+                        return at;
+                    }
+                    let other = side.other();
+                    if !self.unread(other).bytes.is_empty() {
+                        self.lend_unread(room, other, moment);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The analyzer waits for `need` bytes and has `left`: bounded. How many bytes were set aside.
+    fn wait(&mut self, room: &mut Room<'_>, side: Side, left: usize, need: usize) -> usize {
+        if need > MAX_UNTAKEN {
+            room.books.accounts.add(Account::Limited, left as u64);
+            self.count(room, side, Account::Limited);
+            return left;
+        }
+        self.unread(side).need = need;
+        0
+    }
+
+    /// From here on the bytes of a side are only counted.
+    fn count(&mut self, room: &mut Room<'_>, side: Side, account: Account) {
+        self.direction(side).count(account, room.books);
+        let unread = self.unread(side);
+        unread.bytes = Vec::new();
+        unread.frames = Vec::new();
+    }
+
+    /// Nobody hears any more: what is unread and what follows goes to `account`.
+    fn give_up(&mut self, room: &mut Room<'_>, account: Account) {
+        for side in [Side::Client, Side::Server] {
+            self.abandon(room, side, account);
+            if self.direction(side).counting().is_none() {
+                self.count(room, side, account);
+            }
+        }
+        // A mind that has heard something still writes down what it has when the stream ends.
+        if matches!(&self.state, State::Undecided { .. }) {
+            self.state = State::Over;
+        }
+    }
+
+    /// Books what is unread of a side.
+    fn abandon(&mut self, room: &mut Room<'_>, side: Side, account: Account) {
+        let unread = self.unread(side);
+        let left = std::mem::take(&mut unread.bytes).len() as u64;
+        unread.frames.clear();
+        room.books.accounts.add(account, left);
+    }
+
+    /// Another protocol takes over.
+    fn become_next(&mut self, room: &mut Room<'_>, next: Next) {
+        let moment = self.moment;
+        if let State::Heard(mind) = &mut self.state {
+            for side in [Side::Client, Side::Server] {
+                room.hear(mind, side, Chunk::End, 0, moment, &[]);
+            }
+            self.exposure = mind.exposure();
+        }
+        let found = match next {
+            Next::Protocol(name) if self.chain.len() < MAX_CHAIN => {
+                room.protocols.iter().find(|protocol| protocol.name == name)
+            }
+            Next::Probe if self.chain.len() < MAX_CHAIN => {
+                self.state = State::Undecided { ask_at: 1 };
+                self.tried = 0;
+                return;
+            }
+            Next::Protocol(_) | Next::Probe => None,
+        };
+        match found {
+            Some(protocol) => self.start(protocol),
+            None => {
+                if let Next::Protocol(name) = next {
+                    self.chain.push(name);
+                }
+                self.exposure = Exposure::Unknown;
+                self.state = State::Over;
+                self.give_up(room, Account::Unrecognised);
+            }
+        }
+    }
+
+    fn start(&mut self, protocol: &'static Protocol) {
+        self.chain.push(protocol.name);
+        self.state = State::Heard(Mind::new(protocol, Over::Stream));
+        for unread in &mut self.unread {
+            unread.need = 1;
+            unread.ended = false;
+        }
+    }
+
+    /// The protocol that was chosen turned out to be wrong before it took anything.
+    fn reconsider(&mut self, room: &Room<'_>) {
+        let name = self.chain.pop();
+        let index = room.protocols.iter().position(|protocol| Some(protocol.name) == name);
+        // Without a bit it could be chosen again and again.
+        self.tried |= index.map(bit).filter(|bit| *bit != 0).unwrap_or(u64::MAX);
+        self.state = State::Undecided { ask_at: 1 };
+    }
+
+    /// Asks who recognises what is kept, and lets them hear it; `true` where the sides have to be
+    /// exchanged first.
+    fn decide(&mut self, room: &mut Room<'_>, whole: bool) -> bool {
+        loop {
+            let State::Undecided { ask_at } = &mut self.state else { return false };
+            let [client, server] = &self.unread;
+            let kept = client.bytes.len() + server.bytes.len();
+            if kept == 0 || (kept < *ask_at && !whole) {
+                return false;
+            }
+            // Asked at every byte of the beginning, then ever less often: a slow drip costs little.
+            *ask_at = if kept < 256 { kept + 1 } else { kept + kept / 4 };
+            let full = client.bytes.len() >= MAX_UNDECIDED || server.bytes.len() >= MAX_UNDECIDED;
+            let sample = Sample {
+                over: Over::Stream,
+                client: &client.bytes,
+                server: &server.bytes,
+                client_port: room.client.port,
+                server_port: room.server.port,
+                whole: whole || full,
+            };
+            match room.recognise(&sample, self.tried) {
+                Recognised::NotYet => return false,
+                Recognised::Nobody => {
+                    self.give_up(room, Account::Unrecognised);
+                    return false;
+                }
+                Recognised::As { reversed: true, .. } => return true,
+                Recognised::As { index, reversed: false } => {
+                    let Some(protocol) = room.protocols.get(index) else { return false };
+                    self.start(protocol);
+                    self.replay(room);
+                }
+            }
+        }
+    }
+
+    /// Lets a new analyzer hear what was kept, whoever spoke first first.
+    fn replay(&mut self, room: &mut Room<'_>) {
+        let first = self.first.unwrap_or(Side::Client);
+        let moment = self.moment;
+        for side in [first, first.other()] {
+            if !self.unread(side).bytes.is_empty() {
+                self.lend_unread(room, side, moment);
+            }
+        }
+    }
+
+    /// Bytes that no frame brought.
+    fn gap(&mut self, room: &mut Room<'_>, side: Side, bytes: u64) {
+        if bytes > 0 {
+            self.gap_heard(room, side, bytes);
+            room.books.hole(bytes);
+        }
+    }
+
+    /// Tells the analyzer of a hole.
+    fn gap_heard(&mut self, room: &mut Room<'_>, side: Side, bytes: u64) {
+        if self.direction(side).counting().is_some() {
+            return;
+        }
+        if matches!(self.state, State::Undecided { .. }) && self.decide(room, true) {
+            // The sides look exchanged, but the hole is in the way: it is heard as it is.
+            room.opener_seen = true;
+            let _ = self.decide(room, true);
+        }
+        if matches!(self.state, State::Undecided { .. }) {
+            // Nothing was said before the hole: what follows may still be recognised.
+            return;
+        }
+        self.abandon(room, side, Account::Unrecognised);
+        let moment = self.moment;
+        if let State::Heard(mind) = &mut self.state {
+            match room.hear(mind, side, Chunk::Gap(bytes), 0, moment, &[]).step {
+                Step::NotMine(_) => self.count(room, side, Account::Unrecognised),
+                Step::Sealed(_) => self.count(room, side, Account::Sealed),
+                Step::Took(_) | Step::Need(_) | Step::Become { .. } => self.unread(side).need = 1,
+            }
+        }
+    }
+
+    /// Tells the analyzer that a side has ended.
+    fn end(&mut self, room: &mut Room<'_>, side: Side) {
+        let moment = self.moment;
+        let ended = std::mem::replace(&mut self.unread(side).ended, true);
+        if let State::Heard(mind) = &mut self.state
+            && !ended
+        {
+            room.hear(mind, side, Chunk::End, 0, moment, &[]);
+        }
+    }
+}
