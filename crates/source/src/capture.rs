@@ -3,10 +3,12 @@
 //! Bytes are read into the batch itself, and the format finds the frames in them where they lie. What is
 //! left of a frame at the end of a block is kept here and moved to the front of the next one.
 
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 
 use crate::captures::SourceError;
 use crate::classic::{Classic, FILE_HEADER};
+use crate::inflate::Packing;
+use crate::pcapng::{FIRST_BLOCK, Pcapng};
 use crate::recognise::{ENOUGH, Recognised, recognise};
 use crate::scan::{Format, Found, Next};
 use crate::{Batch, Description};
@@ -65,22 +67,19 @@ impl Capture {
     pub(crate) fn begin(name: &str, mut bytes: Bytes, block: usize) -> Result<Capture, Rejected> {
         let mut first = Vec::new();
         read_up_to(&mut bytes, &mut first, ENOUGH).map_err(Rejected::Unreadable)?;
-        let format: Box<dyn Format> = match recognise(&first) {
-            Recognised::Classic(layout) => {
-                read_up_to(&mut bytes, &mut first, FILE_HEADER).map_err(Rejected::Unreadable)?;
-                Box::new(Classic::begin(layout, &first).map_err(Rejected::NotACapture)?)
-            }
-            Recognised::Pcapng | Recognised::Gzip | Recognised::Zstd => {
-                return Err(Rejected::NotACapture(
-                    "of a kind that is not read yet".into(),
-                ));
-            }
-            Recognised::Other(what) => return Err(Rejected::NotACapture(what.into())),
+        let packing = match recognise(&first) {
+            Recognised::Packed(packing) => Some(packing),
+            _ => None,
         };
+        if let Some(packing) = packing {
+            bytes = packing.unpack(Box::new(Cursor::new(first).chain(bytes)));
+            first = Vec::new();
+        }
+        let format = Capture::format(&mut bytes, &mut first, packing)?;
         Ok(Capture {
             name: name.to_owned(),
             bytes,
-            packed: false,
+            packed: packing.is_some(),
             format,
             block,
             left: first,
@@ -89,6 +88,45 @@ impl Capture {
             frames: 0,
             done: false,
         })
+    }
+
+    /// The format that the first bytes announce, which are read into `first`.
+    fn format(
+        bytes: &mut Bytes,
+        first: &mut Vec<u8>,
+        packing: Option<Packing>,
+    ) -> Result<Box<dyn Format>, Rejected> {
+        let rejected = |what: &str| match packing {
+            Some(packing) => {
+                Rejected::NotACapture(format!("{} data that holds {what}", packing.name()))
+            }
+            None => Rejected::NotACapture(what.to_owned()),
+        };
+        let mut more = |enough, first: &mut Vec<u8>| {
+            read_up_to(bytes, first, enough).map_err(|error| match packing {
+                Some(_) => Rejected::NotACapture(error.to_string()),
+                None => Rejected::Unreadable(error),
+            })
+        };
+        more(ENOUGH, first)?;
+        match recognise(first) {
+            Recognised::Classic(layout) => {
+                more(FILE_HEADER, first)?;
+                Ok(Box::new(
+                    Classic::begin(layout, first).map_err(|what| rejected(&what))?,
+                ))
+            }
+            Recognised::Pcapng => {
+                more(FIRST_BLOCK, first)?;
+                match recognise(first) {
+                    Recognised::Pcapng if first.len() >= FIRST_BLOCK => Ok(Box::new(Pcapng::new())),
+                    Recognised::Other(what) => Err(rejected(what)),
+                    _ => Err(rejected("a pcapng file cut off in its first block")),
+                }
+            }
+            Recognised::Packed(_) => Err(rejected("packed data again")),
+            Recognised::Other(what) => Err(rejected(what)),
+        }
     }
 
     /// Fills the batch with the next frames, numbered as in this capture; `false` once there are none left.

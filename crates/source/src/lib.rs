@@ -47,7 +47,9 @@ mod capture;
 mod captures;
 mod classic;
 mod description;
+mod inflate;
 mod order;
+mod pcapng;
 mod recognise;
 mod scan;
 

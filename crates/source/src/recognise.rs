@@ -1,6 +1,7 @@
 //! What a file is, by its first bytes.
 
 use crate::classic::Layout;
+use crate::inflate::Packing;
 
 /// First bytes that are enough to tell what a file is.
 pub(crate) const ENOUGH: usize = 4;
@@ -12,10 +13,8 @@ pub(crate) enum Recognised {
     Classic(Layout),
     /// A pcapng capture.
     Pcapng,
-    /// Compressed with gzip (RFC 1952).
-    Gzip,
-    /// Compressed with zstd (RFC 8878).
-    Zstd,
+    /// A file that has to be unpacked to know more.
+    Packed(Packing),
     /// No capture: what it seems to be instead, with its article.
     Other(&'static str),
 }
@@ -91,13 +90,13 @@ pub(crate) fn recognise(first: &[u8]) -> Recognised {
         return Recognised::Pcapng;
     }
     if first.starts_with(b"\x1f\x8b") {
-        return Recognised::Gzip;
+        return Recognised::Packed(Packing::Gzip);
     }
     // A skippable frame (RFC 8878 section 3.1.2) may come first: pzstd writes one.
     if first.starts_with(b"\x28\xb5\x2f\xfd")
         || matches!(first, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
     {
-        return Recognised::Zstd;
+        return Recognised::Packed(Packing::Zstd);
     }
     let known = OTHERS
         .iter()
