@@ -1,12 +1,15 @@
 //! The captures of one run, as one.
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::fmt;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use overheard_wire::LinkType;
 use thiserror::Error;
 
-use crate::{Batch, Frame};
+use crate::capture::{BLOCK, Bytes, Capture};
+use crate::{Batch, Description};
 
 /// What went wrong before anything could be read.
 #[derive(Debug, Error)]
@@ -17,7 +20,7 @@ pub enum SourceError {
         /// Name as given.
         name: String,
         /// What the system says.
-        problem: std::io::Error,
+        problem: io::Error,
     },
     /// A file that is no capture.
     #[error("{name}: not a capture: {problem}")]
@@ -35,30 +38,19 @@ pub enum SourceError {
     },
 }
 
-/// What is known of the captures, complete once the last frame was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Description {
-    /// File names without their folders, or `-`.
-    pub sources: Vec<String>,
-    /// Link types, each once, in order of appearance.
-    pub link_types: Vec<LinkType>,
-    /// Names of the interfaces, each once, where the capture says them.
-    pub interfaces: Vec<String>,
-    /// What could not be read, in plain sentences: a file cut short, a damaged block.
-    pub notices: Vec<String>,
-    /// Bytes of input in all (compressed size of compressed files); 0 where it is not known.
-    pub input_bytes: u64,
-}
-
 /// The captures of one run, as one capture in time order.
-#[derive(Debug)]
 pub struct Captures {
     description: Description,
-    bytes: Vec<u8>,
-    at: usize,
-    number: u64,
-    nanoseconds: bool,
-    link: LinkType,
+    capture: Capture,
+    position: Arc<AtomicU64>,
+}
+
+impl fmt::Debug for Captures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Captures")
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Captures {
@@ -67,21 +59,49 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where one of them cannot be read or is no capture.
     pub fn open(inputs: &[PathBuf]) -> Result<Captures, SourceError> {
-        let mut bytes = Vec::new();
         let input = inputs.first().cloned().unwrap_or_default();
         let name = input.display().to_string();
-        std::fs::File::open(&input)
-            .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(|problem| SourceError::Unreadable { name: name.clone(), problem })?;
-        let magic = bytes.first_chunk::<4>().copied().map(u32::from_le_bytes);
-        let nanoseconds = match magic {
-            Some(0xa1b2_c3d4) => false,
-            Some(0xa1b2_3c4d) => true,
-            _ => return Err(SourceError::NotACapture { name, problem: "no known magic number".into() }),
+        let opened = open_one(&input).map_err(|problem| SourceError::Unreadable {
+            name: name.clone(),
+            problem,
+        })?;
+        let short = input
+            .file_name()
+            .map_or_else(|| name.clone(), |name| name.to_string_lossy().into_owned());
+        Captures::single(&name, &short, opened.0, opened.1)
+    }
+
+    /// Reads one capture from anything that gives bytes; `name` is what it is called in the description.
+    ///
+    /// # Errors
+    /// [`SourceError`] where it cannot be read or is no capture.
+    pub fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<Captures, SourceError> {
+        Captures::single(name, name, reader, 0)
+    }
+
+    fn single(
+        name: &str,
+        short: &str,
+        bytes: Bytes,
+        input_bytes: u64,
+    ) -> Result<Captures, SourceError> {
+        let position = Arc::default();
+        let counted = Box::new(Counted {
+            bytes,
+            position: Arc::clone(&position),
+        });
+        let capture =
+            Capture::begin(short, counted, BLOCK).map_err(|rejected| rejected.of(name))?;
+        let description = Description {
+            sources: vec![short.to_owned()],
+            input_bytes,
+            ..Description::default()
         };
-        let link = LinkType(bytes.get(20).copied().map_or(0, u16::from));
-        let description = Description { sources: vec![name], link_types: vec![link], ..Description::default() };
-        Ok(Captures { description, bytes, at: 24, number: 0, nanoseconds, link })
+        Ok(Captures {
+            description,
+            capture,
+            position,
+        })
     }
 
     /// What is known so far.
@@ -91,7 +111,7 @@ impl Captures {
 
     /// Bytes of input read so far (of compressed files, compressed bytes): for a progress bar.
     pub fn position(&self) -> u64 {
-        self.at as u64
+        self.position.load(Ordering::Relaxed)
     }
 
     /// Fills the batch with the next frames; `false` once there are none left.
@@ -99,33 +119,35 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where an input fails in the middle; what was read before stays good.
     pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceError> {
-        batch.bytes.clear();
-        batch.frames.clear();
-        let word = |at: usize| {
-            self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|bytes| u32::from_le_bytes(*bytes))
-        };
-        while batch.frames.len() < 10_000 {
-            let (Some(seconds), Some(fraction), Some(captured), Some(on_wire)) =
-                (word(self.at), word(self.at + 4), word(self.at + 8), word(self.at + 12))
-            else {
-                break;
-            };
-            let Some(bytes) = self.bytes.get(self.at + 16..).and_then(|rest| rest.get(..captured as usize)) else {
-                break;
-            };
-            self.at += 16 + bytes.len();
-            self.number += 1;
-            batch.frames.push(Frame {
-                number: self.number,
-                time: u64::from(seconds) * 1_000_000_000
-                    + u64::from(fraction) * if self.nanoseconds { 1 } else { 1000 },
-                link: self.link,
-                start: batch.bytes.len(),
-                captured,
-                on_wire,
-            });
-            batch.bytes.extend_from_slice(bytes);
-        }
-        Ok(!batch.frames.is_empty())
+        self.capture.fill(batch, &mut self.description)
+    }
+}
+
+/// Opens a file or standard input; with its size, 0 where that is not known.
+fn open_one(path: &Path) -> io::Result<(Bytes, u64)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(io::stdin()), 0));
+    }
+    let file = std::fs::File::open(path)?;
+    let metadata = file.metadata()?;
+    let size = if metadata.is_file() {
+        metadata.len()
+    } else {
+        0
+    };
+    Ok((Box::new(file), size))
+}
+
+/// Counts the bytes that are read.
+struct Counted {
+    bytes: Bytes,
+    position: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.bytes.read(into)?;
+        self.position.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }

@@ -26,7 +26,7 @@ pub struct Frame {
 /// Frames and the bytes that they lie in. Reused: filling it again keeps its memory.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// The bytes.
+    /// The bytes; there may be more of them than the frames lie in.
     pub bytes: Vec<u8>,
     /// The frames, in order.
     pub frames: Vec<Frame>,
@@ -36,9 +36,22 @@ impl Batch {
     /// The bytes of a frame of this batch.
     #[inline]
     pub fn bytes_of(&self, frame: &Frame) -> &[u8] {
-        self.bytes.get(frame.start..).and_then(|rest| rest.get(..frame.captured as usize)).unwrap_or_default()
+        self.bytes
+            .get(frame.start..)
+            .and_then(|rest| rest.get(..frame.captured as usize))
+            .unwrap_or_default()
     }
 }
 
+mod capture;
 mod captures;
-pub use captures::{Captures, Description, SourceError};
+mod classic;
+mod description;
+mod inflate;
+mod order;
+mod pcapng;
+mod recognise;
+mod scan;
+
+pub use captures::{Captures, SourceError};
+pub use description::Description;

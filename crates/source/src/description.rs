@@ -1,0 +1,72 @@
+//! What is known of the captures of a run, apart from their frames.
+
+use overheard_wire::LinkType;
+
+/// The most notices that are kept; a last one says that there were more.
+const MAX_NOTICES: usize = 100;
+/// The most names of interfaces that are kept.
+const MAX_INTERFACES: usize = 256;
+/// The most comments that are kept.
+const MAX_COMMENTS: usize = 1000;
+/// The most characters of a name or a comment that are kept.
+const MAX_TEXT: usize = 1000;
+
+/// What is known of the captures, complete once the last frame was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// File names without their folders, or `-`.
+    pub sources: Vec<String>,
+    /// Link types, each once, in order of appearance.
+    pub link_types: Vec<LinkType>,
+    /// Names of the interfaces, each once, where the capture says them; at most 256.
+    pub interfaces: Vec<String>,
+    /// What could not be read, in plain sentences: a file cut short, a damaged block; at most 100.
+    pub notices: Vec<String>,
+    /// Comments on frames, with the number of the frame; at most 1000. Somebody wrote them, so they may
+    /// quote what the frames hold: not to be shown unmasked.
+    pub comments: Vec<(u64, String)>,
+    /// Bytes of input in all (compressed size of compressed files); 0 where it is not known.
+    pub input_bytes: u64,
+}
+
+impl Description {
+    pub(crate) fn add_link_type(&mut self, link: LinkType) {
+        if !self.link_types.contains(&link) {
+            self.link_types.push(link);
+        }
+    }
+
+    pub(crate) fn add_interface(&mut self, name: &[u8]) {
+        let name = text(name);
+        if !name.is_empty()
+            && self.interfaces.len() < MAX_INTERFACES
+            && !self.interfaces.contains(&name)
+        {
+            self.interfaces.push(name);
+        }
+    }
+
+    pub(crate) fn add_comment(&mut self, frame: u64, comment: &[u8]) {
+        if self.comments.len() < MAX_COMMENTS {
+            self.comments.push((frame, text(comment)));
+        }
+    }
+
+    pub(crate) fn add_notice(&mut self, notice: String) {
+        match self.notices.len() {
+            MAX_NOTICES.. => {}
+            count if count + 1 == MAX_NOTICES => self
+                .notices
+                .push("there is more of which nothing is said here".into()),
+            _ => self.notices.push(notice),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes)
+        .trim_end_matches('\0')
+        .chars()
+        .take(MAX_TEXT)
+        .collect()
+}
