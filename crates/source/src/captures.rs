@@ -72,16 +72,35 @@ impl Captures {
         let name = input.display().to_string();
         std::fs::File::open(&input)
             .and_then(|mut file| file.read_to_end(&mut bytes))
-            .map_err(|problem| SourceError::Unreadable { name: name.clone(), problem })?;
+            .map_err(|problem| SourceError::Unreadable {
+                name: name.clone(),
+                problem,
+            })?;
         let magic = bytes.first_chunk::<4>().copied().map(u32::from_le_bytes);
         let nanoseconds = match magic {
             Some(0xa1b2_c3d4) => false,
             Some(0xa1b2_3c4d) => true,
-            _ => return Err(SourceError::NotACapture { name, problem: "no known magic number".into() }),
+            _ => {
+                return Err(SourceError::NotACapture {
+                    name,
+                    problem: "no known magic number".into(),
+                });
+            }
         };
         let link = LinkType(bytes.get(20).copied().map_or(0, u16::from));
-        let description = Description { sources: vec![name], link_types: vec![link], ..Description::default() };
-        Ok(Captures { description, bytes, at: 24, number: 0, nanoseconds, link })
+        let description = Description {
+            sources: vec![name],
+            link_types: vec![link],
+            ..Description::default()
+        };
+        Ok(Captures {
+            description,
+            bytes,
+            at: 24,
+            number: 0,
+            nanoseconds,
+            link,
+        })
     }
 
     /// What is known so far.
@@ -102,15 +121,25 @@ impl Captures {
         batch.bytes.clear();
         batch.frames.clear();
         let word = |at: usize| {
-            self.bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).map(|bytes| u32::from_le_bytes(*bytes))
+            self.bytes
+                .get(at..)
+                .and_then(|rest| rest.first_chunk::<4>())
+                .map(|bytes| u32::from_le_bytes(*bytes))
         };
         while batch.frames.len() < 10_000 {
-            let (Some(seconds), Some(fraction), Some(captured), Some(on_wire)) =
-                (word(self.at), word(self.at + 4), word(self.at + 8), word(self.at + 12))
-            else {
+            let (Some(seconds), Some(fraction), Some(captured), Some(on_wire)) = (
+                word(self.at),
+                word(self.at + 4),
+                word(self.at + 8),
+                word(self.at + 12),
+            ) else {
                 break;
             };
-            let Some(bytes) = self.bytes.get(self.at + 16..).and_then(|rest| rest.get(..captured as usize)) else {
+            let Some(bytes) = self
+                .bytes
+                .get(self.at + 16..)
+                .and_then(|rest| rest.get(..captured as usize))
+            else {
                 break;
             };
             self.at += 16 + bytes.len();

@@ -36,7 +36,10 @@ impl Batch {
     /// The bytes of a frame of this batch.
     #[inline]
     pub fn bytes_of(&self, frame: &Frame) -> &[u8] {
-        self.bytes.get(frame.start..).and_then(|rest| rest.get(..frame.captured as usize)).unwrap_or_default()
+        self.bytes
+            .get(frame.start..)
+            .and_then(|rest| rest.get(..frame.captured as usize))
+            .unwrap_or_default()
     }
 }
 
