@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// The words are those of the threat model of RFC 7624: a passive attacker who observes, stores, and
 /// may later come by a key (static key exfiltration) or by a quantum computer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exposure {
     /// Not recognised, or not enough was captured to say.
@@ -89,8 +91,13 @@ pub enum Severity {
 
 impl Severity {
     /// All severities, worst first.
-    pub const ALL: [Severity; 5] =
-        [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    pub const ALL: [Severity; 5] = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+        Severity::Info,
+    ];
 
     /// The word of the ledger and of `--fail-on`.
     pub fn as_str(self) -> &'static str {

@@ -15,8 +15,8 @@ pub use exposure::{Exposure, Severity};
 pub use hint::{Hint, HintBody};
 pub use masked::{Masked, Reveal, mask_query};
 pub use record::{
-    Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential, Endpoint, Finding,
-    Handshake, MAX_EVIDENCE, Media, Message, Name, Object, Record, Request,
+    Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential,
+    Endpoint, Finding, Handshake, MAX_EVIDENCE, Media, Message, Name, Object, Record, Request,
 };
 pub use rule::{Rule, Seen, When};
 pub use time::Time;

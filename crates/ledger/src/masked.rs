@@ -28,8 +28,14 @@ impl Masked {
             return Masked(secret.to_owned());
         }
         let length = secret.chars().count();
-        let shown: String = secret.chars().take(if length < 6 { 0 } else { 2 }).collect();
-        Masked(format!("{shown}… ({length} character{})", if length == 1 { "" } else { "s" }))
+        let shown: String = secret
+            .chars()
+            .take(if length < 6 { 0 } else { 2 })
+            .collect();
+        Masked(format!(
+            "{shown}… ({length} character{})",
+            if length == 1 { "" } else { "s" }
+        ))
     }
 
     /// The text to show.
@@ -60,7 +66,10 @@ mod tests {
 
     #[test]
     fn shows_two_characters_and_the_length() {
-        assert_eq!(Masked::new("hunter2", Reveal::No).as_str(), "hu… (7 characters)");
+        assert_eq!(
+            Masked::new("hunter2", Reveal::No).as_str(),
+            "hu… (7 characters)"
+        );
     }
 
     #[test]
@@ -75,7 +84,10 @@ mod tests {
 
     #[test]
     fn a_query_is_masked_and_the_path_is_not() {
-        assert_eq!(mask_query("/find?name=ada", Reveal::No), "/find?na… (8 characters)");
+        assert_eq!(
+            mask_query("/find?name=ada", Reveal::No),
+            "/find?na… (8 characters)"
+        );
         assert_eq!(mask_query("/find?name=ada", Reveal::Yes), "/find?name=ada");
         assert_eq!(mask_query("/find", Reveal::No), "/find");
     }

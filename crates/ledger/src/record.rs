@@ -151,7 +151,13 @@ impl Accounts {
 
     /// All accounts together, in bytes.
     pub fn total(&self) -> u64 {
-        self.read + self.sealed + self.unrecognised + self.malformed + self.missing + self.duplicate + self.limited
+        self.read
+            + self.sealed
+            + self.unrecognised
+            + self.malformed
+            + self.missing
+            + self.duplicate
+            + self.limited
     }
 
     /// Name and balance of every account, in the ledger's order.

@@ -47,6 +47,9 @@ pub struct Seen<'a> {
 impl Seen<'_> {
     /// The server as a person would name it: the best known name with its address, or `an unknown server`.
     pub fn server(&self) -> String {
-        self.conversation.map_or_else(|| "an unknown server".to_owned(), Conversation::server_label)
+        self.conversation.map_or_else(
+            || "an unknown server".to_owned(),
+            Conversation::server_label,
+        )
     }
 }

@@ -39,7 +39,9 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
         let text = String::deserialize(deserializer)?;
         let moment = humantime::parse_rfc3339(&text).map_err(serde::de::Error::custom)?;
-        let since = moment.duration_since(SystemTime::UNIX_EPOCH).map_err(serde::de::Error::custom)?;
+        let since = moment
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(serde::de::Error::custom)?;
         let nanoseconds = u64::try_from(since.as_nanos()).map_err(serde::de::Error::custom)?;
         Ok(Time(nanoseconds))
     }
@@ -51,7 +53,10 @@ mod tests {
 
     #[test]
     fn is_printed_in_utc_with_nanoseconds() {
-        assert_eq!(Time(1_700_000_000_123_456_789).to_string(), "2023-11-14T22:13:20.123456789Z");
+        assert_eq!(
+            Time(1_700_000_000_123_456_789).to_string(),
+            "2023-11-14T22:13:20.123456789Z"
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! remember, does no input or output, and cannot panic. A [`Protocol`] is its entry in the registry.
 
 mod analyzer;
+pub mod limits;
 mod notes;
 mod protocol;
-pub mod limits;
 
 pub use analyzer::{Analyzer, Chunk, Next, Side, Step};
 pub use notes::{Context, Evidence, Notebook, Notes};

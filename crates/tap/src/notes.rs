@@ -1,7 +1,8 @@
 //! Where an analyzer writes down what it learns.
 
 use overheard_ledger::{
-    Account, Accounts, Body, Endpoint, Exposure, Hint, HintBody, MAX_EVIDENCE, Masked, Record, Reveal, Time,
+    Account, Accounts, Body, Endpoint, Exposure, Hint, HintBody, MAX_EVIDENCE, Masked, Record,
+    Reveal, Time,
 };
 
 use crate::limits::MAX_RECORDS;
@@ -94,7 +95,15 @@ impl<'a> Notes<'a> {
         written: &'a mut u32,
         exposure: &'a mut Option<Exposure>,
     ) -> Notes<'a> {
-        Notes { context, earlier, book, written, exposure, apart: Accounts::default(), dropped: false }
+        Notes {
+            context,
+            earlier,
+            book,
+            written,
+            exposure,
+            apart: Accounts::default(),
+            dropped: false,
+        }
     }
 
     /// Client of the conversation.
@@ -137,7 +146,10 @@ impl<'a> Notes<'a> {
 
     /// The frames that the present bytes came in: to be kept by an analyzer that will write later.
     pub fn evidence(&self) -> Evidence {
-        let time = self.earlier.first().map_or(self.context.time, |&(_, time)| time.min(self.context.time));
+        let time = self
+            .earlier
+            .first()
+            .map_or(self.context.time, |&(_, time)| time.min(self.context.time));
         let mut frames: Vec<u64> = self.earlier.iter().map(|&(frame, _)| frame).collect();
         frames.push(self.context.frame);
         Evidence::new(&frames, time)
@@ -186,7 +198,10 @@ impl<'a> Notes<'a> {
 
     /// Says that a rule with [`overheard_ledger::When::Observed`] holds, and what the tap learns.
     pub fn observe(&mut self, rule: &'static str, learns: impl Into<String>) {
-        self.hint(HintBody::Observed { rule, learns: learns.into() });
+        self.hint(HintBody::Observed {
+            rule,
+            learns: learns.into(),
+        });
     }
 
     /// Says what a tap gets from this conversation, in place of the protocol's usual exposure. The

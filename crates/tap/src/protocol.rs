@@ -39,7 +39,11 @@ impl Sample<'_> {
 
     /// What was said by whoever said something: the client's bytes, else the server's.
     pub fn first(&self) -> &[u8] {
-        if self.client.is_empty() { self.server } else { self.client }
+        if self.client.is_empty() {
+            self.server
+        } else {
+            self.client
+        }
     }
 }
 

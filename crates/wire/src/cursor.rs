@@ -19,7 +19,12 @@ pub struct Cut {
 impl Cut {
     /// For content that contradicts its own rules at `offset`: nothing is missing, it just is not so.
     pub fn wrong(layer: &'static str, offset: usize) -> Cut {
-        Cut { layer, needed: 0, had: 0, offset }
+        Cut {
+            layer,
+            needed: 0,
+            had: 0,
+            offset,
+        }
     }
 }
 
@@ -46,11 +51,20 @@ impl<'a> Cursor<'a> {
     /// A cursor at the first of `bytes`; `layer` is what errors will name.
     #[inline]
     pub fn new(layer: &'static str, bytes: &'a [u8]) -> Cursor<'a> {
-        Cursor { layer, bytes, at: 0 }
+        Cursor {
+            layer,
+            bytes,
+            at: 0,
+        }
     }
 
     fn cut(&self, needed: usize) -> Cut {
-        Cut { layer: self.layer, needed, had: self.remaining(), offset: self.at }
+        Cut {
+            layer: self.layer,
+            needed,
+            had: self.remaining(),
+            offset: self.at,
+        }
     }
 
     /// An error at this place for content that contradicts its own rules.
@@ -62,7 +76,10 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Cut> {
         let end = self.at.checked_add(count).ok_or_else(|| self.cut(count))?;
-        let taken = self.bytes.get(self.at..end).ok_or_else(|| self.cut(count))?;
+        let taken = self
+            .bytes
+            .get(self.at..end)
+            .ok_or_else(|| self.cut(count))?;
         self.at = end;
         Ok(taken)
     }
@@ -70,7 +87,10 @@ impl<'a> Cursor<'a> {
     /// The next `N` bytes, copied.
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Cut> {
-        let taken = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>());
+        let taken = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.first_chunk::<N>());
         let array = *taken.ok_or_else(|| self.cut(N))?;
         self.at += N;
         Ok(array)
@@ -174,7 +194,15 @@ mod tests {
         let mut cursor = Cursor::new("test", &[1, 2, 3]);
         assert_eq!(cursor.u16(), Ok(0x0102));
         let cut = cursor.u32().unwrap_err();
-        assert_eq!(cut, Cut { layer: "test", needed: 4, had: 1, offset: 2 });
+        assert_eq!(
+            cut,
+            Cut {
+                layer: "test",
+                needed: 4,
+                had: 1,
+                offset: 2
+            }
+        );
         assert_eq!(cut.to_string(), "test: 4 bytes needed at offset 2, 1 left");
         assert_eq!(cursor.u8(), Ok(3));
     }

@@ -5,9 +5,18 @@
 //! lengths are checked where they are read. A layer that fails leaves the layers before it as they are.
 
 mod cursor;
+mod decode;
+mod link;
+mod link_type;
+mod network;
 mod packet;
+mod transport;
+mod tunnel;
+mod wifi;
 
 pub use cursor::{Cursor, Cut};
+pub use decode::{decode, decode_datagram};
 pub use packet::{
-    Addresses, Fragment, Layer, LinkType, MAX_LAYERS, Packet, Ports, Span, Tcp, Transport, Trouble, TroubleKind, Tunnels,
+    Addresses, Fragment, Layer, LinkType, MAX_LAYERS, Packet, Ports, Span, Tcp, Transport, Trouble,
+    TroubleKind, Tunnels,
 };

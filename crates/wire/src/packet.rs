@@ -75,7 +75,9 @@ impl Tunnels {
     /// Adds the next inner layer; `false` where there is no place left.
     #[must_use]
     pub fn push(&mut self, layer: Layer) -> bool {
-        let Some(place) = self.layers.get_mut(usize::from(self.count)) else { return false };
+        let Some(place) = self.layers.get_mut(usize::from(self.count)) else {
+            return false;
+        };
         *place = layer;
         self.count += 1;
         true
@@ -83,7 +85,9 @@ impl Tunnels {
 
     /// The layers, outermost first.
     pub fn as_slice(&self) -> &[Layer] {
-        self.layers.get(..usize::from(self.count)).unwrap_or_default()
+        self.layers
+            .get(..usize::from(self.count))
+            .unwrap_or_default()
     }
 }
 
@@ -111,7 +115,10 @@ impl Span {
     /// The captured bytes in the frame that the span is of.
     #[inline]
     pub fn of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
-        frame.get(self.start as usize..).and_then(|rest| rest.get(..self.captured as usize)).unwrap_or_default()
+        frame
+            .get(self.start as usize..)
+            .and_then(|rest| rest.get(..self.captured as usize))
+            .unwrap_or_default()
     }
 }
 
