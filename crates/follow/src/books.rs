@@ -29,7 +29,11 @@ impl Books {
             self.accounts += apart;
             self.accounts.add(Account::Read, taken - apart.total());
         } else {
-            debug_assert!(false, "an analyzer booked {} bytes of {taken} that it took", apart.total());
+            debug_assert!(
+                false,
+                "an analyzer booked {} bytes of {taken} that it took",
+                apart.total()
+            );
             self.accounts.add(Account::Read, taken);
         }
     }

@@ -12,11 +12,17 @@ use crate::key::protocol;
 /// The id of a conversation over TCP, UDP, UDP-Lite or SCTP; `None` for others (for ICMP it would need
 /// the type and code of the first message, and a conversation has many).
 pub(crate) fn community_id(ip_protocol: u8, client: Endpoint, server: Endpoint) -> Option<String> {
-    if !matches!(ip_protocol, protocol::TCP | protocol::UDP | protocol::UDP_LITE | protocol::SCTP) {
+    if !matches!(
+        ip_protocol,
+        protocol::TCP | protocol::UDP | protocol::UDP_LITE | protocol::SCTP
+    ) {
         return None;
     }
-    let (first, second) =
-        if (client.ip, client.port) <= (server.ip, server.port) { (client, server) } else { (server, client) };
+    let (first, second) = if (client.ip, client.port) <= (server.ip, server.port) {
+        (client, server)
+    } else {
+        (server, client)
+    };
     let mut hash = Sha1::new();
     hash.update([0, 0]);
     for endpoint in [first, second] {
@@ -42,7 +48,13 @@ mod tests {
         // Test vector of the Community ID specification's baseline.
         let client = Endpoint::new("128.232.110.120".parse().unwrap(), 34855);
         let server = Endpoint::new("66.35.250.204".parse().unwrap(), 80);
-        assert_eq!(community_id(6, client, server).as_deref(), Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg="));
-        assert_eq!(community_id(6, server, client), community_id(6, client, server));
+        assert_eq!(
+            community_id(6, client, server).as_deref(),
+            Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=")
+        );
+        assert_eq!(
+            community_id(6, server, client),
+            community_id(6, client, server)
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! One conversation: who, when, how much, and what hears it.
 
-use overheard_ledger::{Account, Conversation as ConversationRecord, Endpoint, Exposure, Record, Time};
+use overheard_ledger::{
+    Account, Conversation as ConversationRecord, Endpoint, Exposure, Record, Time,
+};
 use overheard_tap::{Notebook, Over, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
 
@@ -98,8 +100,11 @@ impl Conversation {
     /// A conversation that begins with this packet.
     pub(crate) fn new(packet: &Arrived<'_>) -> Conversation {
         let (from_client, opener_seen) = sender_is_client(packet);
-        let (client, server) =
-            if from_client { (packet.source, packet.destination) } else { (packet.destination, packet.source) };
+        let (client, server) = if from_client {
+            (packet.source, packet.destination)
+        } else {
+            (packet.destination, packet.source)
+        };
         Conversation {
             id: packet.moment.frame,
             ip_protocol: packet.ip_protocol,
@@ -125,11 +130,17 @@ impl Conversation {
         if packet.moment.time.since(self.last.time) > idle_limit(self.ip_protocol) {
             return true;
         }
-        let Transport::Tcp(tcp) = packet.transport else { return false };
+        let Transport::Tcp(tcp) = packet.transport else {
+            return false;
+        };
         if !tcp.has(Tcp::SYN) {
             return false;
         }
-        let known = self.initial.get(self.side_of(packet.source).index()).copied().flatten();
+        let known = self
+            .initial
+            .get(self.side_of(packet.source).index())
+            .copied()
+            .flatten();
         if tcp.has(Tcp::ACK) {
             return known.is_some_and(|initial| initial != tcp.sequence) && self.closed != 0;
         }
@@ -146,15 +157,25 @@ impl Conversation {
     }
 
     fn side_of(&self, source: Endpoint) -> Side {
-        if source == self.client { Side::Client } else { Side::Server }
+        if source == self.client {
+            Side::Client
+        } else {
+            Side::Server
+        }
     }
 
     /// Hears a packet.
     pub(crate) fn hear(&mut self, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
-        self.last = Moment { frame: packet.moment.frame, time: self.last.time.max(packet.moment.time) };
+        self.last = Moment {
+            frame: packet.moment.frame,
+            time: self.last.time.max(packet.moment.time),
+        };
         self.start = self.start.min(packet.moment.time);
         let side = self.side_of(packet.source);
-        if let (Some(packets), Some(bytes)) = (self.packets.get_mut(side.index()), self.bytes.get_mut(side.index())) {
+        if let (Some(packets), Some(bytes)) = (
+            self.packets.get_mut(side.index()),
+            self.bytes.get_mut(side.index()),
+        ) {
             *packets += packet.frames;
             *bytes += packet.on_wire;
         }
@@ -177,10 +198,18 @@ impl Conversation {
     fn count(&mut self, account: Account, packet: &Arrived<'_>, captured: u64) {
         self.books.arrived += packet.length;
         self.books.accounts.add(account, captured);
-        self.books.accounts.add(Account::Missing, packet.length - captured);
+        self.books
+            .accounts
+            .add(Account::Missing, packet.length - captured);
     }
 
-    fn hear_tcp(&mut self, side: Side, tcp: &Tcp, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
+    fn hear_tcp(
+        &mut self,
+        side: Side,
+        tcp: &Tcp,
+        packet: &Arrived<'_>,
+        surroundings: &mut Surroundings<'_>,
+    ) {
         let syn = tcp.has(Tcp::SYN);
         if syn && let Some(initial) = self.initial.get_mut(side.index()) {
             *initial = Some(tcp.sequence);
@@ -206,18 +235,34 @@ impl Conversation {
             self.talk = Talk::Stream(Box::new(stream));
         }
         let sequence = tcp.sequence.wrapping_add(u32::from(syn));
-        let segment = Segment { sequence, bytes: packet.payload, length: packet.length, moment: packet.moment };
-        let Talk::Stream(mut stream) = std::mem::replace(&mut self.talk, Talk::Quiet) else { return };
+        let segment = Segment {
+            sequence,
+            bytes: packet.payload,
+            length: packet.length,
+            moment: packet.moment,
+        };
+        let Talk::Stream(mut stream) = std::mem::replace(&mut self.talk, Talk::Quiet) else {
+            return;
+        };
         if syn {
             stream.begin(side, tcp.sequence);
         }
         let mut swap = stream.segment(&mut self.room(Over::Stream, surroundings), side, segment);
         if !swap && tcp.has(Tcp::ACK) {
-            swap = stream.acknowledge(&mut self.room(Over::Stream, surroundings), side, tcp.acknowledgement);
+            swap = stream.acknowledge(
+                &mut self.room(Over::Stream, surroundings),
+                side,
+                tcp.acknowledgement,
+            );
         }
         if !swap && tcp.has(Tcp::FIN) {
             let end = sequence.wrapping_add((packet.length & 0xffff_ffff) as u32);
-            swap = stream.close(&mut self.room(Over::Stream, surroundings), side, end, packet.moment);
+            swap = stream.close(
+                &mut self.room(Over::Stream, surroundings),
+                side,
+                end,
+                packet.moment,
+            );
         }
         if swap {
             self.swap();
@@ -227,7 +272,12 @@ impl Conversation {
         self.talk = Talk::Stream(stream);
     }
 
-    fn hear_datagram(&mut self, side: Side, packet: &Arrived<'_>, surroundings: &mut Surroundings<'_>) {
+    fn hear_datagram(
+        &mut self,
+        side: Side,
+        packet: &Arrived<'_>,
+        surroundings: &mut Surroundings<'_>,
+    ) {
         let mut datagrams = match std::mem::replace(&mut self.talk, Talk::Quiet) {
             Talk::Datagrams(datagrams) => datagrams,
             Talk::Quiet | Talk::Stream(_) => Box::default(),
@@ -294,7 +344,13 @@ impl Conversation {
             }
         }
         let offered = self.books.arrived + self.books.holes;
-        debug_assert_eq!(self.books.accounts.total(), offered, "conversation {} loses bytes: {:?}", self.id, self.books);
+        debug_assert_eq!(
+            self.books.accounts.total(),
+            offered,
+            "conversation {} loses bytes: {:?}",
+            self.id,
+            self.books
+        );
         let record = ConversationRecord {
             id: self.id,
             community_id: community_id(self.ip_protocol, self.client, self.server),
@@ -307,7 +363,12 @@ impl Conversation {
             end: self.last.time,
             protocol: chain,
             exposure,
-            encapsulation: self.tunnels.as_slice().iter().map(|layer| layer.name().to_owned()).collect(),
+            encapsulation: self
+                .tunnels
+                .as_slice()
+                .iter()
+                .map(|layer| layer.name().to_owned())
+                .collect(),
             server_names: Vec::new(),
             accounts: self.books.accounts,
             conflicting_bytes: self.books.conflicting,
@@ -325,6 +386,10 @@ impl Conversation {
 /// Nanoseconds of silence after which a conversation is over. For TCP 2 h 4 min (RFC 5382 REQ-5); for
 /// others 10 min, twice what RFC 4787 REQ-5 recommends: a tap must not forget before a NAT does.
 pub(crate) fn idle_limit(ip_protocol: u8) -> u64 {
-    let seconds = if ip_protocol == protocol::TCP { 7440 } else { 600 };
+    let seconds = if ip_protocol == protocol::TCP {
+        7440
+    } else {
+        600
+    };
     seconds * 1_000_000_000
 }

@@ -20,7 +20,11 @@ pub(crate) struct Counting {
 impl Counting {
     /// Counts to `account` from the stream offset `next` on.
     pub(crate) fn new(account: Account, next: u64) -> Counting {
-        Counting { account, next, holes: Vec::new() }
+        Counting {
+            account,
+            next,
+            holes: Vec::new(),
+        }
     }
 
     /// The account that bytes are counted to.
@@ -105,18 +109,27 @@ mod tests {
     #[test]
     fn late_bytes_fill_their_hole() {
         let accounts = counted(&[(0, 10), (20, 10), (10, 10)]);
-        assert_eq!((accounts.sealed, accounts.missing, accounts.duplicate), (30, 0, 0));
+        assert_eq!(
+            (accounts.sealed, accounts.missing, accounts.duplicate),
+            (30, 0, 0)
+        );
     }
 
     #[test]
     fn second_copies_are_duplicates() {
         let accounts = counted(&[(0, 10), (5, 10), (0, 15)]);
-        assert_eq!((accounts.sealed, accounts.missing, accounts.duplicate), (15, 0, 20));
+        assert_eq!(
+            (accounts.sealed, accounts.missing, accounts.duplicate),
+            (15, 0, 20)
+        );
     }
 
     #[test]
     fn what_never_came_is_missing() {
         let accounts = counted(&[(0, 10), (20, 10), (22, 2), (12, 2)]);
-        assert_eq!((accounts.sealed, accounts.missing, accounts.duplicate), (22, 8, 2));
+        assert_eq!(
+            (accounts.sealed, accounts.missing, accounts.duplicate),
+            (22, 8, 2)
+        );
     }
 }

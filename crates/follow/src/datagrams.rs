@@ -34,10 +34,13 @@ pub(crate) struct Datagrams {
 impl Datagrams {
     /// Hears a datagram; `true` where client and server have to change places first and nothing was
     /// heard.
-    pub(crate) fn hear(
-        &mut self,
-        room: &mut Room<'_>, arrival: &Arrival<'_>) -> bool {
-        let &Arrival { side, bytes, missing, .. } = arrival;
+    pub(crate) fn hear(&mut self, room: &mut Room<'_>, arrival: &Arrival<'_>) -> bool {
+        let &Arrival {
+            side,
+            bytes,
+            missing,
+            ..
+        } = arrival;
         if self.sealed.get(side.index()) == Some(&true) {
             room.books.accounts.add(Account::Sealed, bytes.len() as u64);
             room.books.accounts.add(Account::Missing, missing);
@@ -63,17 +66,15 @@ impl Datagrams {
                 Found::Nobody => {}
             }
         }
-        room.books.accounts.add(Account::Unrecognised, bytes.len() as u64);
+        room.books
+            .accounts
+            .add(Account::Unrecognised, bytes.len() as u64);
         room.books.accounts.add(Account::Missing, missing);
         false
     }
 
     /// Looks for a protocol that is not hearing yet and takes the datagram.
-    fn find(
-        &mut self,
-        room: &mut Room<'_>,
-        arrival: &Arrival<'_>,
-    ) -> Found {
+    fn find(&mut self, room: &mut Room<'_>, arrival: &Arrival<'_>) -> Found {
         let (client, server) = match arrival.side {
             Side::Client => (arrival.bytes, &[][..]),
             Side::Server => (&[][..], arrival.bytes),
@@ -88,13 +89,19 @@ impl Datagrams {
         };
         let mut tried = 0;
         for (index, protocol) in room.protocols.iter().enumerate() {
-            if self.minds.iter().any(|mind| std::ptr::eq(mind.protocol, *protocol)) {
+            if self
+                .minds
+                .iter()
+                .any(|mind| std::ptr::eq(mind.protocol, *protocol))
+            {
                 tried |= bit(index);
             }
         }
         // Each round tries another protocol: there are at most as many rounds as protocols.
         while let Recognised::As { index, reversed } = room.recognise(&sample, tried) {
-            let Some(protocol) = room.protocols.get(index) else { break };
+            let Some(protocol) = room.protocols.get(index) else {
+                break;
+            };
             if reversed {
                 return Found::Reversed;
             }
@@ -114,18 +121,24 @@ impl Datagrams {
     }
 
     /// Lets one mind hear the datagram; whether it took it.
-    fn offer(
-        &mut self,
-        index: usize,
-        room: &mut Room<'_>,
-        arrival: &Arrival<'_>,
-    ) -> bool {
-        let Some(mind) = self.minds.get_mut(index) else { return false };
-        let answer = room.hear(mind, arrival.side, Chunk::Bytes(arrival.bytes), arrival.missing, arrival.moment, arrival.earlier);
+    fn offer(&mut self, index: usize, room: &mut Room<'_>, arrival: &Arrival<'_>) -> bool {
+        let Some(mind) = self.minds.get_mut(index) else {
+            return false;
+        };
+        let answer = room.hear(
+            mind,
+            arrival.side,
+            Chunk::Bytes(arrival.bytes),
+            arrival.missing,
+            arrival.moment,
+            arrival.earlier,
+        );
         let left = (arrival.bytes.len() - answer.took) as u64;
         match answer.step {
             Step::NotMine(_) | Step::Need(_) => return false,
-            Step::Took(_) | Step::Become { .. } => room.books.accounts.add(Account::Malformed, left),
+            Step::Took(_) | Step::Become { .. } => {
+                room.books.accounts.add(Account::Malformed, left)
+            }
             Step::Sealed(_) => {
                 room.books.accounts.add(Account::Sealed, left);
                 if let Some(sealed) = self.sealed.get_mut(arrival.side.index()) {
@@ -152,13 +165,22 @@ impl Datagrams {
 
     /// The protocols that took something, in the order in which they began.
     pub(crate) fn chain(&self) -> Option<String> {
-        let names: Vec<&str> = self.minds.iter().filter(|mind| mind.taken > 0).map(|mind| mind.protocol.name).collect();
+        let names: Vec<&str> = self
+            .minds
+            .iter()
+            .filter(|mind| mind.taken > 0)
+            .map(|mind| mind.protocol.name)
+            .collect();
         (!names.is_empty()).then(|| names.join("+"))
     }
 
     /// What a tap gets: what it gets of the protocol that most bytes belong to.
     pub(crate) fn exposure(&self) -> Exposure {
-        let most = self.minds.iter().filter(|mind| mind.taken > 0).max_by_key(|mind| (mind.taken, mind.exposure()));
+        let most = self
+            .minds
+            .iter()
+            .filter(|mind| mind.taken > 0)
+            .max_by_key(|mind| (mind.taken, mind.exposure()));
         most.map_or(Exposure::Unknown, Mind::exposure)
     }
 }

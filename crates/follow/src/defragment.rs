@@ -101,7 +101,9 @@ impl Defragmenter {
         self.forget(arrived.moment.time);
         let captured = arrived.bytes.len() as u64;
         self.books.arrived += arrived.length;
-        self.books.accounts.add(Account::Missing, arrived.length - captured);
+        self.books
+            .accounts
+            .add(Account::Missing, arrived.length - captured);
         let offset = u64::from(arrived.fragment.offset);
         let end = offset + arrived.length;
         // Only the last fragment may have a length that is no multiple of eight.
@@ -110,12 +112,21 @@ impl Defragmenter {
             self.books.accounts.add(Account::Malformed, captured);
             return None;
         }
-        let key = Key { addresses: arrived.addresses, id: arrived.fragment.id, protocol: arrived.fragment.protocol };
+        let key = Key {
+            addresses: arrived.addresses,
+            id: arrived.fragment.id,
+            protocol: arrived.fragment.protocol,
+        };
         self.serial += 1;
         let serial = self.serial;
         let partial = self.partials.entry(key).or_insert_with(|| {
             self.order.push_back((key, serial));
-            Partial { began: arrived.moment.time, tunnels: arrived.tunnels, serial, ..Partial::default() }
+            Partial {
+                began: arrived.moment.time,
+                tunnels: arrived.tunnels,
+                serial,
+                ..Partial::default()
+            }
         });
         if partial.fragments >= MAX_FRAGMENTS_OF_ONE {
             self.books.accounts.add(Account::Limited, captured);
@@ -124,7 +135,9 @@ impl Defragmenter {
         partial.fragments += 1;
         partial.on_wire += arrived.on_wire;
         if partial.frames.len() < MAX_EVIDENCE {
-            partial.frames.push((arrived.moment.frame, arrived.moment.time));
+            partial
+                .frames
+                .push((arrived.moment.frame, arrived.moment.time));
         }
         if !arrived.fragment.more {
             // The first last fragment holds: a later one that says otherwise does not change it.
@@ -134,7 +147,9 @@ impl Defragmenter {
         partial.held += fresh;
         self.bytes += fresh;
         self.fragments += 1;
-        self.books.accounts.add(Account::Duplicate, captured - fresh);
+        self.books
+            .accounts
+            .add(Account::Duplicate, captured - fresh);
         if partial.is_whole() {
             let partial = self.partials.remove(&key)?;
             self.fragments -= partial.fragments;
@@ -174,13 +189,18 @@ impl Defragmenter {
 
     fn drop_oldest(&mut self, account: Account) {
         while let Some((key, serial)) = self.order.pop_front() {
-            if self.partials.get(&key).is_some_and(|partial| partial.serial == serial)
+            if self
+                .partials
+                .get(&key)
+                .is_some_and(|partial| partial.serial == serial)
                 && let Some(partial) = self.partials.remove(&key)
             {
                 self.fragments -= partial.fragments;
                 self.bytes -= partial.held;
                 self.books.accounts.add(account, partial.held);
-                let holes = partial.total.map_or(0, |total| total.saturating_sub(partial.held));
+                let holes = partial
+                    .total
+                    .map_or(0, |total| total.saturating_sub(partial.held));
                 self.books.hole(holes);
                 self.books.conflicting += partial.conflicting;
                 return;
@@ -218,7 +238,9 @@ impl Defragmenter {
 
 impl Partial {
     fn is_whole(&self) -> bool {
-        let Some(total) = self.total else { return false };
+        let Some(total) = self.total else {
+            return false;
+        };
         let mut next = 0;
         for run in &self.runs {
             if run.offset > next {
@@ -248,17 +270,27 @@ impl Partial {
                 break;
             }
             if run.offset > at {
-                fresh.push(Run { offset: at, bytes: part(at, run.offset).to_vec() });
+                fresh.push(Run {
+                    offset: at,
+                    bytes: part(at, run.offset).to_vec(),
+                });
                 at = run.offset;
             }
             let stop = run_end.min(end);
             let skip = usize::try_from(at - run.offset).unwrap_or(usize::MAX);
             let mine = run.bytes.get(skip..).unwrap_or_default();
-            self.conflicting += mine.iter().zip(part(at, stop)).filter(|(a, b)| a != b).count() as u64;
+            self.conflicting += mine
+                .iter()
+                .zip(part(at, stop))
+                .filter(|(a, b)| a != b)
+                .count() as u64;
             at = stop;
         }
         if at < end {
-            fresh.push(Run { offset: at, bytes: part(at, end).to_vec() });
+            fresh.push(Run {
+                offset: at,
+                bytes: part(at, end).to_vec(),
+            });
         }
         let added = fresh.iter().map(|run| run.bytes.len() as u64).sum();
         if !fresh.is_empty() {
@@ -273,16 +305,33 @@ impl Partial {
 mod tests {
     use super::*;
 
-    fn take(defragmenter: &mut Defragmenter, offset: u32, more: bool, bytes: &[u8], frame: u64) -> Option<Whole> {
-        let addresses = Addresses { source: "192.0.2.1".parse().unwrap(), destination: "192.0.2.2".parse().unwrap() };
+    fn take(
+        defragmenter: &mut Defragmenter,
+        offset: u32,
+        more: bool,
+        bytes: &[u8],
+        frame: u64,
+    ) -> Option<Whole> {
+        let addresses = Addresses {
+            source: "192.0.2.1".parse().unwrap(),
+            destination: "192.0.2.2".parse().unwrap(),
+        };
         defragmenter.take(&Arrived {
             addresses,
             tunnels: Tunnels::default(),
-            fragment: Fragment { id: 7, offset, more, protocol: 17 },
+            fragment: Fragment {
+                id: 7,
+                offset,
+                more,
+                protocol: 17,
+            },
             bytes,
             length: bytes.len() as u64,
             on_wire: bytes.len() as u64 + 34,
-            moment: Moment { frame, time: Time(frame) },
+            moment: Moment {
+                frame,
+                time: Time(frame),
+            },
         })
     }
 
@@ -318,22 +367,47 @@ mod tests {
         defragmenter.finish();
         assert_eq!(defragmenter.books.accounts.unrecognised, 3);
         assert_eq!(defragmenter.books.accounts.missing, 16);
-        assert_eq!(defragmenter.books.accounts.total(), defragmenter.books.arrived + defragmenter.books.holes);
+        assert_eq!(
+            defragmenter.books.accounts.total(),
+            defragmenter.books.arrived + defragmenter.books.holes
+        );
     }
 
     #[test]
     fn a_flood_of_first_fragments_stays_bounded() {
         let mut defragmenter = Defragmenter::default();
-        let addresses = Addresses { source: "192.0.2.1".parse().unwrap(), destination: "192.0.2.2".parse().unwrap() };
+        let addresses = Addresses {
+            source: "192.0.2.1".parse().unwrap(),
+            destination: "192.0.2.2".parse().unwrap(),
+        };
         for id in 0..200_000 {
-            let fragment = Fragment { id, offset: 0, more: true, protocol: 17 };
-            let moment = Moment { frame: u64::from(id) + 1, time: Time(0) };
+            let fragment = Fragment {
+                id,
+                offset: 0,
+                more: true,
+                protocol: 17,
+            };
+            let moment = Moment {
+                frame: u64::from(id) + 1,
+                time: Time(0),
+            };
             let tunnels = Tunnels::default();
-            let arrived = Arrived { addresses, tunnels, fragment, bytes: &[0; 8], length: 8, on_wire: 42, moment };
+            let arrived = Arrived {
+                addresses,
+                tunnels,
+                fragment,
+                bytes: &[0; 8],
+                length: 8,
+                on_wire: 42,
+                moment,
+            };
             assert!(defragmenter.take(&arrived).is_none());
         }
         assert!(defragmenter.fragments <= MAX_FRAGMENTS);
         assert!(defragmenter.order.len() <= MAX_FRAGMENTS + 1);
-        assert_eq!(defragmenter.books.accounts.limited, (200_000 - MAX_FRAGMENTS as u64) * 8);
+        assert_eq!(
+            defragmenter.books.accounts.limited,
+            (200_000 - MAX_FRAGMENTS as u64) * 8
+        );
     }
 }

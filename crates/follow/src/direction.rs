@@ -99,8 +99,17 @@ impl Direction {
     }
 
     /// Takes a segment; gives the part of it that is next. What is not next waits or is a second copy.
-    pub(crate) fn segment<'a>(&mut self, segment: &Segment<'a>, books: &mut Books) -> Option<Piece<'a>> {
-        let Segment { sequence, bytes, length, moment } = *segment;
+    pub(crate) fn segment<'a>(
+        &mut self,
+        segment: &Segment<'a>,
+        books: &mut Books,
+    ) -> Option<Piece<'a>> {
+        let Segment {
+            sequence,
+            bytes,
+            length,
+            moment,
+        } = *segment;
         books.arrived += length;
         if length == 0 {
             return None;
@@ -120,7 +129,15 @@ impl Direction {
             return None;
         }
         if offset > self.next {
-            self.hold(offset, Held { bytes: bytes.into(), missing: length - bytes.len() as u64, moment }, books);
+            self.hold(
+                offset,
+                Held {
+                    bytes: bytes.into(),
+                    missing: length - bytes.len() as u64,
+                    moment,
+                },
+                books,
+            );
             return None;
         }
         let old = (self.next - offset).min(length);
@@ -133,15 +150,30 @@ impl Direction {
         } else {
             self.remember(offset, length, bytes);
         }
-        let fresh = usize::try_from(old).ok().and_then(|old| bytes.get(old..)).unwrap_or_default();
-        let piece = Piece { bytes: fresh, missing: length - old - fresh.len() as u64 };
+        let fresh = usize::try_from(old)
+            .ok()
+            .and_then(|old| bytes.get(old..))
+            .unwrap_or_default();
+        let piece = Piece {
+            bytes: fresh,
+            missing: length - old - fresh.len() as u64,
+        };
         self.advance(length - old);
         Some(piece)
     }
 
-    fn before_beginning<'a>(&mut self, segment: &Segment<'a>, books: &mut Books) -> Option<Piece<'a>> {
-        let end = segment.sequence.wrapping_add(u32::try_from(segment.length).unwrap_or(u32::MAX));
-        let Some(fresh) = self.offset(end).map(|end| end.saturating_sub(self.next).min(segment.length)) else {
+    fn before_beginning<'a>(
+        &mut self,
+        segment: &Segment<'a>,
+        books: &mut Books,
+    ) -> Option<Piece<'a>> {
+        let end = segment
+            .sequence
+            .wrapping_add(u32::try_from(segment.length).unwrap_or(u32::MAX));
+        let Some(fresh) = self
+            .offset(end)
+            .map(|end| end.saturating_sub(self.next).min(segment.length))
+        else {
             books.accounts.add(Account::Duplicate, segment.length);
             return None;
         };
@@ -150,7 +182,10 @@ impl Direction {
         if fresh == 0 {
             return None;
         }
-        let bytes = usize::try_from(old).ok().and_then(|old| segment.bytes.get(old..)).unwrap_or_default();
+        let bytes = usize::try_from(old)
+            .ok()
+            .and_then(|old| segment.bytes.get(old..))
+            .unwrap_or_default();
         let missing = fresh - bytes.len() as u64;
         if self.counting.is_some() {
             let next = self.next;
@@ -174,7 +209,11 @@ impl Direction {
     /// Keeps a segment until those before it are there. Of bytes held twice the first copy stays.
     fn hold(&mut self, offset: u64, held: Held, books: &mut Books) {
         let end = offset + held.length();
-        let before = self.held.range(..=offset).next_back().map(|(at, other)| (*at, at + other.length()));
+        let before = self
+            .held
+            .range(..=offset)
+            .next_back()
+            .map(|(at, other)| (*at, at + other.length()));
         if let Some((at, other_end)) = before
             && other_end > offset
         {
@@ -189,7 +228,11 @@ impl Direction {
             books.accounts.add(Account::Duplicate, front);
             return self.hold(other_end, back, books);
         }
-        let after = self.held.range(offset..).next().map(|(at, other)| (*at, at + other.length()));
+        let after = self
+            .held
+            .range(offset..)
+            .next()
+            .map(|(at, other)| (*at, at + other.length()));
         if let Some((at, other_end)) = after
             && at < end
         {
@@ -226,7 +269,9 @@ impl Direction {
                 return None;
             }
             let held = entry.remove();
-            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len() + size_of::<Held>());
+            self.held_bytes = self
+                .held_bytes
+                .saturating_sub(held.bytes.len() + size_of::<Held>());
             let length = held.length();
             let old = (self.next - offset).min(length);
             books.accounts.add(Account::Duplicate, old);
@@ -242,7 +287,10 @@ impl Direction {
 
     /// Bytes between what was delivered and what is held; 0 where nothing is held.
     pub(crate) fn hole(&self) -> u64 {
-        self.held.keys().next().map_or(0, |first| first.saturating_sub(self.next))
+        self.held
+            .keys()
+            .next()
+            .map_or(0, |first| first.saturating_sub(self.next))
     }
 
     /// Gives up waiting for `bytes`.
@@ -286,15 +334,25 @@ impl Direction {
     /// missed it.
     pub(crate) fn has_lost(&self) -> bool {
         self.patience > MAX_REORDERED_PACKETS
-            && self.held.keys().next().is_some_and(|first| self.acknowledged >= *first)
+            && self
+                .held
+                .keys()
+                .next()
+                .is_some_and(|first| self.acknowledged >= *first)
     }
 
     /// Bytes that the receiver acknowledged and the capture does not have, at the end of the
     /// conversation. A FIN takes a number too, and is no byte.
     pub(crate) fn lost_at_end(&self) -> u64 {
         if !self.based {
-            let lost = self.unseen.map_or(0, |(first, last)| u64::from(last.wrapping_sub(first)));
-            return if lost <= PLAUSIBLE_HOLE { lost.saturating_sub(1) } else { 0 };
+            let lost = self
+                .unseen
+                .map_or(0, |(first, last)| u64::from(last.wrapping_sub(first)));
+            return if lost <= PLAUSIBLE_HOLE {
+                lost.saturating_sub(1)
+            } else {
+                0
+            };
         }
         let known = self.counting.as_ref().map_or(self.next, Counting::next);
         let end = self.end.unwrap_or(self.acknowledged.saturating_sub(1));
@@ -337,7 +395,11 @@ impl Direction {
 
     fn remember(&mut self, offset: u64, length: u64, bytes: &[u8]) {
         if let Some(copy) = self.copies.get_mut(self.copy) {
-            *copy = Copy { offset, length, digest: digest(bytes) };
+            *copy = Copy {
+                offset,
+                length,
+                digest: digest(bytes),
+            };
             self.copy = (self.copy + 1) % REMEMBERED;
         }
     }
@@ -364,7 +426,11 @@ fn digest(bytes: &[u8]) -> u64 {
 fn differing(at: u64, bytes: &[u8], other_at: u64, other: &[u8]) -> u64 {
     let start = at.max(other_at);
     let part = |from: u64, bytes: &'_ [u8]| -> Vec<u8> {
-        usize::try_from(start - from).ok().and_then(|skip| bytes.get(skip..)).unwrap_or_default().to_vec()
+        usize::try_from(start - from)
+            .ok()
+            .and_then(|skip| bytes.get(skip..))
+            .unwrap_or_default()
+            .to_vec()
     };
     let (left, right) = (part(at, bytes), part(other_at, other));
     left.iter().zip(&right).filter(|(a, b)| a != b).count() as u64
@@ -372,16 +438,30 @@ fn differing(at: u64, bytes: &[u8], other_at: u64, other: &[u8]) -> u64 {
 
 /// A held segment in two: its first `front` bytes, and the rest.
 fn split(held: Held, front: u64) -> (Held, Held) {
-    let at = usize::try_from(front).unwrap_or(usize::MAX).min(held.bytes.len());
+    let at = usize::try_from(front)
+        .unwrap_or(usize::MAX)
+        .min(held.bytes.len());
     let (first, second) = held.bytes.split_at(at);
     let missing_first = front - first.len() as u64;
     (
-        Held { bytes: first.into(), missing: missing_first, moment: held.moment },
-        Held { bytes: second.into(), missing: held.missing - missing_first, moment: held.moment },
+        Held {
+            bytes: first.into(),
+            missing: missing_first,
+            moment: held.moment,
+        },
+        Held {
+            bytes: second.into(),
+            missing: held.missing - missing_first,
+            moment: held.moment,
+        },
     )
 }
 
 /// Drops the first `front` bytes of a held segment: their number, and the rest.
 fn cut(held: Held, front: u64) -> (u64, Held) {
-    if front == 0 { (0, held) } else { (front, split(held, front).1) }
+    if front == 0 {
+        (0, held)
+    } else {
+        (front, split(held, front).1)
+    }
 }

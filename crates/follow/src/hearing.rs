@@ -1,7 +1,9 @@
 //! Who hears a conversation: finding the protocol, and lending bytes to its analyzer.
 
-use overheard_ledger::{Account, Endpoint, Exposure, Reveal, Time};
-use overheard_tap::{Analyzer, Chunk, Context, Notebook, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_ledger::{Endpoint, Exposure, Reveal, Time};
+use overheard_tap::{
+    Analyzer, Chunk, Context, Notebook, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::books::Books;
 
@@ -42,7 +44,12 @@ pub(crate) struct Mind {
 
 impl Mind {
     pub(crate) fn new(protocol: &'static Protocol, over: Over) -> Mind {
-        Mind { protocol, analyzer: (protocol.begin)(over), exposure: None, taken: 0 }
+        Mind {
+            protocol,
+            analyzer: (protocol.begin)(over),
+            exposure: None,
+            taken: 0,
+        }
     }
 
     /// What a tap gets from what this mind hears.
@@ -81,8 +88,19 @@ impl Room<'_> {
             missing,
             reveal: self.reveal,
         };
-        let before = (self.book.records.len(), self.book.hints.len(), *self.written, mind.exposure);
-        let mut notes = Notes::new(context, earlier, self.book, self.written, &mut mind.exposure);
+        let before = (
+            self.book.records.len(),
+            self.book.hints.len(),
+            *self.written,
+            mind.exposure,
+        );
+        let mut notes = Notes::new(
+            context,
+            earlier,
+            self.book,
+            self.written,
+            &mut mind.exposure,
+        );
         let step = mind.analyzer.hear(side, chunk, &mut notes);
         let apart = notes.apart();
         let lent = match chunk {
@@ -90,7 +108,9 @@ impl Room<'_> {
             Chunk::Gap(_) | Chunk::End => 0,
         };
         let took = match step {
-            Step::Took(count) | Step::Sealed(count) | Step::Become { took: count, .. } => count.min(lent),
+            Step::Took(count) | Step::Sealed(count) | Step::Become { took: count, .. } => {
+                count.min(lent)
+            }
             Step::Need(_) | Step::NotMine(_) => {
                 if lent > 0 {
                     self.book.records.truncate(before.0);
@@ -103,7 +123,8 @@ impl Room<'_> {
         };
         if lent > 0 {
             mind.taken += took as u64;
-            self.books.take(took, if took == 0 { Default::default() } else { apart });
+            self.books
+                .take(took, if took == 0 { Default::default() } else { apart });
         }
         Answer { step, took }
     }
@@ -125,14 +146,27 @@ impl Room<'_> {
                         best = Some((weight, index));
                     }
                 }
-                Probe::Sure => return Recognised::As { index, reversed: false },
-                Probe::Reversed if !self.opener_seen => return Recognised::As { index, reversed: true },
+                Probe::Sure => {
+                    return Recognised::As {
+                        index,
+                        reversed: false,
+                    };
+                }
+                Probe::Reversed if !self.opener_seen => {
+                    return Recognised::As {
+                        index,
+                        reversed: true,
+                    };
+                }
                 Probe::Reversed => {}
             }
         }
         match best {
             _ if more && !sample.whole => Recognised::NotYet,
-            Some((_, index)) => Recognised::As { index, reversed: false },
+            Some((_, index)) => Recognised::As {
+                index,
+                reversed: false,
+            },
             None => Recognised::Nobody,
         }
     }
@@ -140,7 +174,10 @@ impl Room<'_> {
 
 /// The bit of a protocol in a set of protocols; those past the 64th are never in it.
 pub(crate) fn bit(index: usize) -> u64 {
-    u32::try_from(index).ok().and_then(|shift| 1u64.checked_shl(shift)).unwrap_or(0)
+    u32::try_from(index)
+        .ok()
+        .and_then(|shift| 1u64.checked_shl(shift))
+        .unwrap_or(0)
 }
 
 /// What [`Room::recognise`] found.
@@ -165,4 +202,3 @@ pub(crate) fn remember(frames: &mut Vec<(u64, Time)>, moment: Moment) {
     }
     frames.push((moment.frame, moment.time));
 }
-

@@ -13,7 +13,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { threads: 1, reveal: Reveal::No }
+        Options {
+            threads: 1,
+            reveal: Reveal::No,
+        }
     }
 }
 

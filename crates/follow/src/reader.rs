@@ -55,7 +55,9 @@ pub fn follow(
 ) -> Result<Heard, SourceError> {
     let mut reader = Reader::default();
     let books = if options.threads <= 1 {
-        let mut shards: Vec<Shard> = (0..SHARDS).map(|_| Shard::new(protocols, options)).collect();
+        let mut shards: Vec<Shard> = (0..SHARDS)
+            .map(|_| Shard::new(protocols, options))
+            .collect();
         let mut decoded = Decoded::default();
         while captures.fill(&mut decoded.batch)? {
             reader.decode(&mut decoded);
@@ -72,7 +74,11 @@ pub fn follow(
 }
 
 fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
-    for item in decoded.items.iter().filter(|item| usize::from(item.shard) == index) {
+    for item in decoded
+        .items
+        .iter()
+        .filter(|item| usize::from(item.shard) == index)
+    {
         decoded.lend(item, |packet| shard.hear(item.key, packet));
     }
 }
@@ -96,8 +102,10 @@ fn follow_on_threads(
             let used = used.clone();
             queues.push(sender);
             handles.push(scope.spawn(move || {
-                let mut shards: Vec<(usize, Shard)> =
-                    (worker..SHARDS).step_by(workers).map(|index| (index, Shard::new(protocols, options))).collect();
+                let mut shards: Vec<(usize, Shard)> = (worker..SHARDS)
+                    .step_by(workers)
+                    .map(|index| (index, Shard::new(protocols, options)))
+                    .collect();
                 for decoded in receiver {
                     for (index, shard) in &mut shards {
                         hear_batch(shard, *index, &decoded);
@@ -107,7 +115,10 @@ fn follow_on_threads(
                         let _ = used.try_send(decoded);
                     }
                 }
-                shards.into_iter().map(|(index, shard)| (index, shard.finish())).collect::<Vec<_>>()
+                shards
+                    .into_iter()
+                    .map(|(index, shard)| (index, shard.finish()))
+                    .collect::<Vec<_>>()
             }));
         }
         let mut outcome = Ok(());
@@ -146,14 +157,24 @@ fn follow_on_threads(
 impl Decoded {
     /// Lends the packet of an item.
     fn lend(&self, item: &Item, hear: impl FnOnce(&Arrived<'_>)) {
-        let Some(frame) = self.batch.frames.get(item.frame) else { return };
-        let Some((ip_protocol, ports)) = transport_of(&item.packet.transport) else { return };
-        let Addresses { source, destination } = item.addresses;
+        let Some(frame) = self.batch.frames.get(item.frame) else {
+            return;
+        };
+        let Some((ip_protocol, ports)) = transport_of(&item.packet.transport) else {
+            return;
+        };
+        let Addresses {
+            source,
+            destination,
+        } = item.addresses;
         let whole = item.whole.and_then(|index| self.wholes.get(index));
         let bytes = whole.map_or_else(|| self.batch.bytes_of(frame), |whole| &whole.bytes);
         let payload = item.packet.payload.of(bytes);
         hear(&Arrived {
-            moment: Moment { frame: frame.number, time: Time(frame.time) },
+            moment: Moment {
+                frame: frame.number,
+                time: Time(frame.time),
+            },
             ip_protocol,
             source: Endpoint::new(source, ports.0),
             destination: Endpoint::new(destination, ports.1),
@@ -177,7 +198,14 @@ fn transport_of(transport: &Transport) -> Option<(u8, (u16, u16))> {
         Transport::Udp(ports) => (protocol::UDP, (ports.source, ports.destination)),
         Transport::UdpLite(ports) => (protocol::UDP_LITE, (ports.source, ports.destination)),
         Transport::Sctp(ports) => (protocol::SCTP, (ports.source, ports.destination)),
-        Transport::Icmp { v6, .. } => (if *v6 { protocol::ICMPV6 } else { protocol::ICMP }, (0, 0)),
+        Transport::Icmp { v6, .. } => (
+            if *v6 {
+                protocol::ICMPV6
+            } else {
+                protocol::ICMP
+            },
+            (0, 0),
+        ),
         Transport::Other(number) => (*number, (0, 0)),
     })
 }
@@ -195,7 +223,9 @@ impl Reader {
         decoded.items.clear();
         decoded.wholes.clear();
         for index in 0..decoded.batch.frames.len() {
-            let Some(&frame) = decoded.batch.frames.get(index) else { return };
+            let Some(&frame) = decoded.batch.frames.get(index) else {
+                return;
+            };
             let bytes = decoded.batch.bytes_of(&frame);
             self.count(&frame);
             let packet = decode(frame.link, bytes, frame.on_wire);
@@ -212,7 +242,10 @@ impl Reader {
                     bytes: payload,
                     length: u64::from(packet.payload.length).max(payload.len() as u64),
                     on_wire: u64::from(frame.on_wire),
-                    moment: Moment { frame: frame.number, time: Time(frame.time) },
+                    moment: Moment {
+                        frame: frame.number,
+                        time: Time(frame.time),
+                    },
                 });
                 if let Some(whole) = whole {
                     self.join(decoded, index, whole, 0);
@@ -231,7 +264,10 @@ impl Reader {
             self.leave(&packet, payload);
             return;
         };
-        let moment = decoded.batch.frames.get(index).map(|frame| Moment { frame: frame.number, time: Time(frame.time) });
+        let moment = decoded.batch.frames.get(index).map(|frame| Moment {
+            frame: frame.number,
+            time: Time(frame.time),
+        });
         if let (Transport::Fragment(fragment), Some(moment)) = (packet.transport, moment) {
             let arrived = defragment::Arrived {
                 addresses,
@@ -249,7 +285,14 @@ impl Reader {
             }
             return;
         }
-        self.place(&mut decoded.items, packet, addresses, index, Some(decoded.wholes.len()), payload);
+        self.place(
+            &mut decoded.items,
+            packet,
+            addresses,
+            index,
+            Some(decoded.wholes.len()),
+            payload,
+        );
         decoded.wholes.push(whole);
     }
 
@@ -271,7 +314,14 @@ impl Reader {
         let destination = Endpoint::new(addresses.destination, ports.1);
         let key = Key::new(ip_protocol, source, destination);
         let shard = (key.spread() % SHARDS as u64) as u8;
-        items.push(Item { key, shard, frame, whole, packet, addresses });
+        items.push(Item {
+            key,
+            shard,
+            frame,
+            whole,
+            packet,
+            addresses,
+        });
     }
 
     fn count(&mut self, frame: &Frame) {
@@ -291,7 +341,11 @@ impl Reader {
         if packet.addresses.is_none() && packet.transport == Transport::None {
             self.heard.undecoded_packets += 1;
         }
-        let account = if packet.transport == Transport::Arp { Account::Read } else { Account::Unrecognised };
+        let account = if packet.transport == Transport::Arp {
+            Account::Read
+        } else {
+            Account::Unrecognised
+        };
         self.heard.loose.add(account, captured);
         self.heard.loose.add(Account::Missing, length - captured);
         self.heard.offered += length;

@@ -46,8 +46,11 @@ impl Shard {
         if self.packets.is_multiple_of(SWEEP) {
             self.sweep(packet);
         }
-        let mut surroundings =
-            Surroundings { protocols: self.protocols, options: self.options, book: &mut self.book };
+        let mut surroundings = Surroundings {
+            protocols: self.protocols,
+            options: self.options,
+            book: &mut self.book,
+        };
         let conversation = match self.table.entry(key) {
             hashbrown::hash_map::Entry::Occupied(entry) => {
                 let conversation = entry.into_mut();
@@ -68,27 +71,40 @@ impl Shard {
     /// Finishes the conversations that have been silent for long.
     fn sweep(&mut self, packet: &Arrived<'_>) {
         let now = packet.moment.time;
-        self.finish_where(|conversation| now.since(conversation.last.time) > idle_limit(conversation.ip_protocol()));
+        self.finish_where(|conversation| {
+            now.since(conversation.last.time) > idle_limit(conversation.ip_protocol())
+        });
     }
 
     /// Makes room: finishes the quarter of the conversations that have been silent longest.
     fn evict(&mut self) {
-        let mut times: Vec<(u64, u64)> =
-            self.table.values().map(|conversation| (conversation.last.time.0, conversation.last.frame)).collect();
+        let mut times: Vec<(u64, u64)> = self
+            .table
+            .values()
+            .map(|conversation| (conversation.last.time.0, conversation.last.frame))
+            .collect();
         let quarter = times.len() / 4;
         let (_, bound, _) = times.select_nth_unstable(quarter);
         let bound = *bound;
         self.evicted += quarter as u64;
-        self.finish_where(|conversation| (conversation.last.time.0, conversation.last.frame) < bound);
+        self.finish_where(|conversation| {
+            (conversation.last.time.0, conversation.last.frame) < bound
+        });
     }
 
     /// Finishes the conversations that a condition holds for, in the order in which they began.
     fn finish_where(&mut self, is_over: impl Fn(&Conversation) -> bool) {
-        let mut over: Vec<Conversation> =
-            self.table.extract_if(|_, conversation| is_over(conversation)).map(|(_, conversation)| conversation).collect();
+        let mut over: Vec<Conversation> = self
+            .table
+            .extract_if(|_, conversation| is_over(conversation))
+            .map(|(_, conversation)| conversation)
+            .collect();
         over.sort_unstable_by_key(Conversation::id);
-        let mut surroundings =
-            Surroundings { protocols: self.protocols, options: self.options, book: &mut self.book };
+        let mut surroundings = Surroundings {
+            protocols: self.protocols,
+            options: self.options,
+            book: &mut self.book,
+        };
         for conversation in over {
             self.offered += conversation.finish(&mut surroundings);
         }

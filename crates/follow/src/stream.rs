@@ -61,7 +61,10 @@ impl Default for Stream {
             first: None,
             chain: Vec::new(),
             exposure: Exposure::Unknown,
-            moment: Moment { frame: 0, time: Time(0) },
+            moment: Moment {
+                frame: 0,
+                time: Time(0),
+            },
         }
     }
 }
@@ -75,7 +78,12 @@ impl Stream {
     /// Hears a segment; `true` where client and server have to change places (with [`Stream::swap`])
     /// and [`Stream::resume`] has to be called then.
     #[must_use]
-    pub(crate) fn segment(&mut self, room: &mut Room<'_>, side: Side, segment: Segment<'_>) -> bool {
+    pub(crate) fn segment(
+        &mut self,
+        room: &mut Room<'_>,
+        side: Side,
+        segment: Segment<'_>,
+    ) -> bool {
         self.moment = segment.moment;
         if self.first.is_none() && segment.length > 0 {
             self.first = Some(side);
@@ -103,7 +111,13 @@ impl Stream {
 
     /// Notes that `side` has closed.
     #[must_use]
-    pub(crate) fn close(&mut self, room: &mut Room<'_>, side: Side, sequence: u32, moment: Moment) -> bool {
+    pub(crate) fn close(
+        &mut self,
+        room: &mut Room<'_>,
+        side: Side,
+        sequence: u32,
+        moment: Moment,
+    ) -> bool {
         self.moment = moment;
         self.direction(side).close(sequence);
         self.settle(room, side)
@@ -212,15 +226,23 @@ impl Stream {
 
     /// Hands over the next bytes of a side, and the number of bytes after them that were cut off by the
     /// snap length.
-    fn deliver(&mut self, room: &mut Room<'_>, side: Side, bytes: &[u8], missing: u64, moment: Moment) {
+    fn deliver(
+        &mut self,
+        room: &mut Room<'_>,
+        side: Side,
+        bytes: &[u8],
+        missing: u64,
+        moment: Moment,
+    ) {
         if !bytes.is_empty() {
+            let untouched = self.unread(side).bytes.is_empty();
             match &self.state {
                 State::Undecided { .. } => {
                     let unread = self.unread(side);
                     unread.bytes.extend_from_slice(bytes);
                     remember(&mut unread.frames, moment);
                 }
-                State::Heard(_) if self.unread(side).bytes.is_empty() => {
+                State::Heard(_) if untouched => {
                     let took = self.lend(room, side, bytes, moment);
                     self.keep(side, bytes.get(took..).unwrap_or_default(), moment);
                 }
@@ -235,7 +257,10 @@ impl Stream {
                         remember(&mut unread.frames, moment);
                     }
                 }
-                State::Over => room.books.accounts.add(Account::Unrecognised, bytes.len() as u64),
+                State::Over => room
+                    .books
+                    .accounts
+                    .add(Account::Unrecognised, bytes.len() as u64),
             }
         }
         if missing > 0 {
@@ -292,11 +317,14 @@ impl Stream {
             let State::Heard(mind) = &mut self.state else {
                 self.unread(side).frames = frames;
                 // Whoever took over has given up, and the side is only counted.
-                let Some(account) = self.direction(side).counting() else { return at };
+                let Some(account) = self.direction(side).counting() else {
+                    return at;
+                };
                 room.books.accounts.add(account, rest.len() as u64);
                 return bytes.len();
             };
             let answer = room.hear(mind, side, Chunk::Bytes(rest), 0, moment, &frames);
+            let taken = mind.taken;
             self.unread(side).frames = frames;
             at += answer.took;
             let left = rest.len() - answer.took;
@@ -313,7 +341,7 @@ impl Stream {
                     self.count(room, side, Account::Sealed);
                     return bytes.len();
                 }
-                Step::NotMine(_) if mind.taken == 0 => {
+                Step::NotMine(_) if taken == 0 => {
                     self.reconsider(room);
                     return at;
                 }
@@ -427,7 +455,10 @@ impl Stream {
     /// The protocol that was chosen turned out to be wrong before it took anything.
     fn reconsider(&mut self, room: &Room<'_>) {
         let name = self.chain.pop();
-        let index = room.protocols.iter().position(|protocol| Some(protocol.name) == name);
+        let index = room
+            .protocols
+            .iter()
+            .position(|protocol| Some(protocol.name) == name);
         // Without a bit it could be chosen again and again.
         self.tried |= index.map(bit).filter(|bit| *bit != 0).unwrap_or(u64::MAX);
         self.state = State::Undecided { ask_at: 1 };
@@ -437,14 +468,20 @@ impl Stream {
     /// exchanged first.
     fn decide(&mut self, room: &mut Room<'_>, whole: bool) -> bool {
         loop {
-            let State::Undecided { ask_at } = &mut self.state else { return false };
+            let State::Undecided { ask_at } = &mut self.state else {
+                return false;
+            };
             let [client, server] = &self.unread;
             let kept = client.bytes.len() + server.bytes.len();
             if kept == 0 || (kept < *ask_at && !whole) {
                 return false;
             }
             // Asked at every byte of the beginning, then ever less often: a slow drip costs little.
-            *ask_at = if kept < 256 { kept + 1 } else { kept + kept / 4 };
+            *ask_at = if kept < 256 {
+                kept + 1
+            } else {
+                kept + kept / 4
+            };
             let full = client.bytes.len() >= MAX_UNDECIDED || server.bytes.len() >= MAX_UNDECIDED;
             let sample = Sample {
                 over: Over::Stream,
@@ -461,8 +498,13 @@ impl Stream {
                     return false;
                 }
                 Recognised::As { reversed: true, .. } => return true,
-                Recognised::As { index, reversed: false } => {
-                    let Some(protocol) = room.protocols.get(index) else { return false };
+                Recognised::As {
+                    index,
+                    reversed: false,
+                } => {
+                    let Some(protocol) = room.protocols.get(index) else {
+                        return false;
+                    };
                     self.start(protocol);
                     self.replay(room);
                 }
@@ -506,7 +548,10 @@ impl Stream {
         self.abandon(room, side, Account::Unrecognised);
         let moment = self.moment;
         if let State::Heard(mind) = &mut self.state {
-            match room.hear(mind, side, Chunk::Gap(bytes), 0, moment, &[]).step {
+            match room
+                .hear(mind, side, Chunk::Gap(bytes), 0, moment, &[])
+                .step
+            {
                 Step::NotMine(_) => self.count(room, side, Account::Unrecognised),
                 Step::Sealed(_) => self.count(room, side, Account::Sealed),
                 Step::Took(_) | Step::Need(_) | Step::Become { .. } => self.unread(side).need = 1,

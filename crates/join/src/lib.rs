@@ -1,1 +1,40 @@
 //! What takes two conversations to know.
+//!
+//! [`join`] looks at all records and hints of a capture together: an answer of DNS names the address
+//! that another conversation goes to, SDP tells what an RTP stream is, FTP's control connection tells
+//! what a data connection carries.
+
+mod announced;
+mod calls;
+mod names;
+
+use std::collections::HashMap;
+
+use overheard_ledger::{Body, Conversation, Hint, Record};
+
+/// Joins what conversations say of each other. Records that were only a guess and that nothing
+/// confirms are taken out; the order of the others stays.
+pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
+    names::attach(records, hints);
+    announced::apply(records, hints);
+    calls::merge(records);
+}
+
+/// Where the conversations stand among the records, by id.
+fn conversations(records: &[Record]) -> HashMap<u64, usize> {
+    let mut places = HashMap::new();
+    for (place, record) in records.iter().enumerate() {
+        if let Body::Conversation(conversation) = &record.body {
+            places.insert(conversation.id, place);
+        }
+    }
+    places
+}
+
+/// The conversation record at a place.
+fn conversation_at(records: &mut [Record], place: usize) -> Option<&mut Conversation> {
+    match records.get_mut(place).map(|record| &mut record.body) {
+        Some(Body::Conversation(conversation)) => Some(conversation),
+        _ => None,
+    }
+}

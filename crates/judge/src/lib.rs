@@ -1,1 +1,169 @@
-//! Records to findings.
+//! Records to findings: pure functions over what was observed.
+//!
+//! The rules are given: they stand beside the protocols that they are about. [`judge`] applies them,
+//! and makes one finding of all that says the same.
+
+mod general;
+
+use std::collections::HashMap;
+
+use overheard_ledger::{
+    Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, Seen, Time, When,
+};
+
+pub use general::RULES;
+
+/// The most findings that one rule makes; what goes beyond is told by the last one's count.
+const MAX_FINDINGS_OF_A_RULE: usize = 200;
+
+/// A finding in the making.
+struct Gathered<'a> {
+    rule: &'a Rule,
+    learns: String,
+    count: u64,
+    frames: Vec<u64>,
+    time: Option<Time>,
+    conversations: Vec<u64>,
+}
+
+impl Gathered<'_> {
+    fn add(&mut self, frames: &[u64], time: Option<Time>, conversation: Option<u64>) {
+        self.count += 1;
+        if self.frames.len() < MAX_EVIDENCE {
+            self.frames.extend(frames);
+            self.frames.sort_unstable();
+            self.frames.dedup();
+            self.frames.truncate(MAX_EVIDENCE);
+        }
+        self.time = match (self.time, time) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        if let Some(id) = conversation
+            && self.conversations.len() < MAX_EVIDENCE
+            && !self.conversations.contains(&id)
+        {
+            self.conversations.push(id);
+        }
+    }
+}
+
+/// Applies rules to records (in the ledger's order) and hints. Equal sentences of one rule become one
+/// finding with a count; findings come worst first.
+pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record> {
+    let conversations: HashMap<u64, &Conversation> = records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Conversation(conversation) => Some((conversation.id, &**conversation)),
+            _ => None,
+        })
+        .collect();
+    let mut gathered: Vec<Gathered<'_>> = Vec::new();
+    let mut known: HashMap<(&str, String), usize> = HashMap::new();
+    let mut of_rule: HashMap<&str, usize> = HashMap::new();
+    let mut note = |rule: &'_ Rule,
+                    learns: String,
+                    frames: &[u64],
+                    time: Option<Time>,
+                    conversation: Option<u64>| {
+        let Some(&rule) = rules.iter().find(|known| known.id == rule.id) else {
+            return;
+        };
+        let key = (rule.id, learns);
+        let place = match known.get(&key) {
+            Some(place) => *place,
+            None => {
+                let count = of_rule.entry(rule.id).or_default();
+                let last = gathered
+                    .iter()
+                    .rposition(|finding| finding.rule.id == rule.id);
+                if let (true, Some(last)) = (*count >= MAX_FINDINGS_OF_A_RULE, last) {
+                    last
+                } else {
+                    *count += 1;
+                    gathered.push(Gathered {
+                        rule,
+                        learns: key.1.clone(),
+                        count: 0,
+                        frames: Vec::new(),
+                        time: None,
+                        conversations: Vec::new(),
+                    });
+                    known.insert(key, gathered.len() - 1);
+                    gathered.len() - 1
+                }
+            }
+        };
+        if let Some(finding) = gathered.get_mut(place) {
+            finding.add(frames, time, conversation);
+        }
+    };
+    for record in records {
+        let own = match &record.body {
+            Body::Conversation(conversation) => Some(conversation.id),
+            _ => record.conversation,
+        };
+        let seen = Seen {
+            record,
+            conversation: own.and_then(|id| conversations.get(&id).copied()),
+        };
+        for rule in rules {
+            if let When::Record(holds) = rule.when
+                && let Some(learns) = holds(&seen)
+            {
+                note(rule, learns, &record.frames, record.time, own);
+            }
+        }
+    }
+    for hint in hints {
+        if let HintBody::Observed { rule, learns } = &hint.body
+            && let Some(rule) = rules.iter().find(|known| known.id == *rule)
+        {
+            note(
+                rule,
+                learns.clone(),
+                &hint.frames,
+                Some(hint.time),
+                Some(hint.conversation),
+            );
+        }
+    }
+    gathered.sort_by(|one, other| {
+        (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
+            one.rule.severity,
+            &other.frames,
+            other.rule.id,
+            &other.learns,
+        ))
+    });
+    gathered.into_iter().map(into_record).collect()
+}
+
+fn into_record(gathered: Gathered<'_>) -> Record {
+    let Gathered {
+        rule,
+        learns,
+        count,
+        frames,
+        time,
+        mut conversations,
+    } = gathered;
+    conversations.sort_unstable();
+    let finding = Finding {
+        rule: rule.id.to_owned(),
+        title: rule.title.to_owned(),
+        severity: rule.severity,
+        exposure: rule.exposure,
+        learns,
+        remedy: rule.remedy.to_owned(),
+        standard: rule.standard.to_owned(),
+        count,
+        conversations,
+    };
+    Record {
+        body: finding.into(),
+        conversation: None,
+        frames,
+        time,
+    }
+}

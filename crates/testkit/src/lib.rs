@@ -1,1 +1,99 @@
-//! Builds packets and captures for tests.
+//! Builds packets and captures for tests, and hears them.
+//!
+//! For tests only: it stops at the first surprise. A [`Scene`] is a small capture in the making;
+//! [`hear`] lets protocols hear a capture through the real following of conversations.
+
+mod packets;
+mod scene;
+
+use overheard_follow::{Heard, Options, follow};
+use overheard_ledger::{Hint, Record, Reveal};
+use overheard_source::Captures;
+use overheard_tap::Protocol;
+
+pub use packets::{ethernet, ipv4, ipv6, pcap, tcp, udp};
+pub use scene::{Scene, Talk};
+
+/// What protocols heard in a capture, in the ledger's order.
+pub struct HeardScene {
+    /// Records, of conversations too.
+    pub records: Vec<Record>,
+    /// Hints.
+    pub hints: Vec<Hint>,
+}
+
+impl HeardScene {
+    /// The records as NDJSON, one a line.
+    pub fn ledger(&self) -> String {
+        let lines: Vec<String> = self
+            .records
+            .iter()
+            .map(|record| serde_json::to_string(record).expect("a record is JSON"))
+            .collect();
+        lines.join("\n")
+    }
+
+    /// The records as NDJSON without what depends on how the bytes were cut into packets: evidence
+    /// frames, times and counts of packets. Conversation records are left out.
+    pub fn content(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for record in &self.records {
+            if matches!(record.body, overheard_ledger::Body::Conversation(_)) {
+                continue;
+            }
+            let mut record = record.clone();
+            record.frames.clear();
+            record.time = None;
+            record.conversation = None;
+            lines.push(serde_json::to_string(&record).expect("a record is JSON"));
+        }
+        lines
+    }
+}
+
+/// Lets `protocols` hear a capture; secrets are revealed.
+pub fn hear(protocols: &[&'static Protocol], pcap: &[u8]) -> HeardScene {
+    let heard = follow_bytes(
+        protocols,
+        pcap,
+        Options {
+            threads: 1,
+            reveal: Reveal::Yes,
+        },
+    );
+    HeardScene {
+        records: sorted(heard.records),
+        hints: heard.hints,
+    }
+}
+
+/// Follows a capture that is in memory, and checks that no payload byte was lost on the way.
+pub fn follow_bytes(protocols: &[&'static Protocol], pcap: &[u8], options: Options) -> Heard {
+    let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
+    let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
+    // A test process hears few scenes: what it leaks is small.
+    let protocols: &'static [&'static Protocol] = Box::leak(protocols.to_vec().into_boxed_slice());
+    let heard =
+        follow(&mut captures, protocols, options, &mut |_| {}).expect("a scene can be read");
+    let mut total = heard.loose.total();
+    for record in &heard.records {
+        if let overheard_ledger::Body::Conversation(conversation) = &record.body {
+            total += conversation.accounts.total();
+        }
+    }
+    assert_eq!(
+        total, heard.offered,
+        "every payload byte ends in exactly one account"
+    );
+    heard
+}
+
+fn sorted(mut records: Vec<Record>) -> Vec<Record> {
+    records.sort_by_key(|record| {
+        (
+            record.frames.first().copied(),
+            record.conversation.unwrap_or(0),
+        )
+    });
+    records
+}

@@ -1,0 +1,188 @@
+//! Conversations that another one announced: RTP streams by SDP, data connections by FTP.
+
+use std::collections::HashMap;
+
+use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record};
+
+use crate::{conversation_at, conversations};
+
+/// What was announced for an endpoint.
+struct Announcement<'a> {
+    frame: u64,
+    protocol: &'static str,
+    label: Option<&'a str>,
+    details: &'a [(String, String)],
+}
+
+impl Announcement<'_> {
+    fn detail(&self, key: &str) -> Option<&str> {
+        self.details
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+type Announcements<'a> = HashMap<Endpoint, Vec<Announcement<'a>>>;
+
+/// Applies announcements to the conversations that they are about, and takes out media that only looked
+/// like media and that nothing announced.
+pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
+    let mut announced: Announcements<'_> = HashMap::new();
+    for hint in hints {
+        if let HintBody::Expect {
+            endpoint,
+            protocol,
+            label,
+            details,
+        } = &hint.body
+        {
+            announced.entry(*endpoint).or_default().push(Announcement {
+                frame: hint.frames.first().copied().unwrap_or(hint.conversation),
+                protocol,
+                label: label.as_deref(),
+                details,
+            });
+        }
+    }
+    media(records, &announced);
+    data_connections(records, &announced);
+}
+
+/// The announcement that fits best: of this protocol, and the last one made before the frame, else
+/// the first one after it (media may arrive before the answer that announces it).
+fn fitting<'a, 'b>(
+    announced: &'b Announcements<'a>,
+    endpoint: Endpoint,
+    protocol: &str,
+    frame: u64,
+) -> Option<&'b Announcement<'a>> {
+    let all = announced.get(&endpoint)?;
+    let mut fitting = all
+        .iter()
+        .filter(|announcement| announcement.protocol == protocol)
+        .peekable();
+    let first = fitting.peek().copied();
+    fitting
+        .filter(|announcement| announcement.frame <= frame)
+        .last()
+        .or(first)
+}
+
+fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
+    let places = conversations(records);
+    let mut confirmed: HashMap<u64, bool> = HashMap::new();
+    let mut sealed_by: HashMap<u64, &'static str> = HashMap::new();
+    for (id, place) in &places {
+        if let Some(conversation) = conversation_at(records, *place)
+            && let Some(chain) = &conversation.protocol
+        {
+            // A handshake on the media's own conversation seals it (RFC 5764 section 4.1).
+            if chain.split('+').any(|name| name == "dtls") {
+                sealed_by.insert(*id, "dtls-srtp");
+            }
+        }
+    }
+    for record in records.iter_mut() {
+        let (Some(id), Body::Media(media)) = (record.conversation, &mut record.body) else {
+            continue;
+        };
+        let frame = record.frames.first().copied().unwrap_or(id);
+        // Who is announced is the receiver; what comes back from there belongs to the same call.
+        let announcement = fitting(announced, media.destination, "rtp", frame)
+            .or_else(|| fitting(announced, media.source, "rtp", frame));
+        if let Some(announcement) = announcement {
+            media.tentative = false;
+            describe(media, announcement);
+        }
+        if let Some(protection) = sealed_by.get(&id) {
+            media.protection = (*protection).to_owned();
+        }
+        *confirmed.entry(id).or_default() |= !media.tentative;
+    }
+    records.retain(|record| !matches!(&record.body, Body::Media(media) if media.tentative));
+    let places = conversations(records);
+    for (id, _) in confirmed.into_iter().filter(|(_, is_media)| !is_media) {
+        if let Some(conversation) = places
+            .get(&id)
+            .and_then(|place| conversation_at(records, *place))
+        {
+            unrecognise(conversation);
+        }
+    }
+}
+
+fn describe(media: &mut Media, announcement: &Announcement<'_>) {
+    if let Some(codec) = announcement.detail(&media.payload_type.to_string()) {
+        media.codec = Some(codec.to_owned());
+    }
+    if let Some(call) = announcement.label {
+        media.call_id = Some(call.to_owned());
+    }
+    if let Some(protection) = announcement.detail("protection") {
+        media.protection = protection.to_owned();
+    }
+}
+
+/// Takes back that a conversation was media: what was read of it was not understood.
+fn unrecognise(conversation: &mut overheard_ledger::Conversation) {
+    let Some(chain) = &conversation.protocol else {
+        return;
+    };
+    let rest: Vec<&str> = chain.split('+').filter(|name| *name != "rtp").collect();
+    if rest.is_empty() {
+        conversation.protocol = None;
+        conversation.exposure = Exposure::Unknown;
+        conversation.accounts.unrecognised += std::mem::take(&mut conversation.accounts.read);
+    } else {
+        conversation.protocol = Some(rest.join("+"));
+    }
+}
+
+fn data_connections(records: &mut Vec<Record>, announced: &Announcements<'_>) {
+    let mut objects: Vec<Record> = Vec::new();
+    for record in records.iter_mut() {
+        let Body::Conversation(conversation) = &mut record.body else {
+            continue;
+        };
+        if conversation.protocol.is_some() && conversation.protocol.as_deref() != Some("tls") {
+            continue;
+        }
+        let announcement = [conversation.server, conversation.client]
+            .into_iter()
+            .find_map(|endpoint| fitting(announced, endpoint, "ftp-data", conversation.id));
+        let Some(announcement) = announcement else {
+            continue;
+        };
+        if conversation.protocol.is_some() {
+            conversation.protocol = Some(format!("{}+tls", announcement.protocol));
+            continue;
+        }
+        conversation.protocol = Some(announcement.protocol.to_owned());
+        conversation.exposure = Exposure::Open;
+        let accounts = &mut conversation.accounts;
+        let bytes = std::mem::take(&mut accounts.unrecognised);
+        accounts.read += bytes;
+        if let Some(name) = announcement.label
+            && bytes > 0
+        {
+            let mut frames = vec![announcement.frame, conversation.id];
+            frames.sort_unstable();
+            frames.dedup();
+            let object = Object {
+                protocol: announcement.protocol.to_owned(),
+                name: Some(name.to_owned()),
+                bytes,
+                complete: accounts.missing == 0,
+                ..Object::default()
+            };
+            objects.push(Record {
+                body: object.into(),
+                conversation: Some(conversation.id),
+                frames,
+                time: record.time,
+            });
+        }
+    }
+    records.extend(objects);
+}

@@ -1,0 +1,59 @@
+//! Names attached to the addresses that they explain.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use overheard_ledger::{Body, Hint, HintBody, Record};
+
+use crate::{conversation_at, conversations};
+
+/// Names shown of one server: more than these say no more.
+const MAX_NAMES: usize = 4;
+
+/// Attaches names to conversations: first those that the client itself said in it (in a hello, in a
+/// request), then those that stood for the server's address in answers of DNS. An answer explains a conversation
+/// even when it was seen later: somebody had it cached.
+pub(crate) fn attach(records: &mut [Record], hints: &[Hint]) {
+    let mut by_address: HashMap<IpAddr, Vec<&str>> = HashMap::new();
+    for hint in hints {
+        if let HintBody::Resolved { name, address } = &hint.body {
+            let names = by_address.entry(*address).or_default();
+            if names.len() < MAX_NAMES && !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    let places = conversations(records);
+    let mut said: Vec<(usize, String)> = Vec::new();
+    for record in records.iter() {
+        // A name in a query is what somebody asks about, not the name of who is asked.
+        if let (Body::Name(name), Some(id)) = (&record.body, record.conversation)
+            && (name.source.ends_with("-sni") || name.source == "http-host")
+            && let Some(place) = places.get(&id)
+        {
+            said.push((*place, name.name.clone()));
+        }
+    }
+    for (place, name) in said {
+        if let Some(conversation) = conversation_at(records, place) {
+            add(&mut conversation.server_names, &name);
+        }
+    }
+    for record in records.iter_mut() {
+        if let Body::Conversation(conversation) = &mut record.body {
+            for name in by_address
+                .get(&conversation.server.ip)
+                .into_iter()
+                .flatten()
+            {
+                add(&mut conversation.server_names, name);
+            }
+        }
+    }
+}
+
+fn add(names: &mut Vec<String>, name: &str) {
+    if names.len() < MAX_NAMES && !names.iter().any(|known| known == name) {
+        names.push(name.to_owned());
+    }
+}

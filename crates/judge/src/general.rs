@@ -1,0 +1,49 @@
+//! Rules that are about no protocol in particular.
+
+use overheard_ledger::{Body, Exposure, Rule, Severity, When};
+
+/// The rules of this crate.
+pub static RULES: &[Rule] = &[
+    Rule {
+        id: "conflicting-copies",
+        title: "Two different copies of the same bytes",
+        severity: Severity::Medium,
+        exposure: Exposure::Unknown,
+        when: When::Record(|seen| match &seen.record.body {
+            Body::Conversation(conversation) if conversation.conflicting_bytes > 0 => {
+                Some(format!(
+                    "Parts of a conversation with {} were sent twice with different contents; a tap cannot know which copy was believed",
+                    conversation.server_label()
+                ))
+            }
+            _ => None,
+        }),
+        remedy: "Look at the frames: a broken network card, a middlebox that rewrites traffic, or somebody who injects packets.",
+        standard: "RFC 9293 section 3.10; RFC 5722",
+        explain: "TCP and IP let a sender repeat bytes, but the copies must be equal. Where they are not, two \
+                  receivers can understand two different things. It happens by accident, and it is how \
+                  packets are injected into somebody else's conversation.",
+    },
+    Rule {
+        id: "unrecognised-traffic",
+        title: "Traffic that the tap could not place",
+        severity: Severity::Info,
+        exposure: Exposure::Unknown,
+        when: When::Record(|seen| match &seen.record.body {
+            Body::Conversation(conversation)
+                if conversation.protocol.is_none()
+                    && conversation.accounts.unrecognised > 10_000 =>
+            {
+                Some(format!(
+                    "Who talks to {}, when, and how much; what is said was not recognised, which does not mean that it is sealed",
+                    conversation.server.ip
+                ))
+            }
+            _ => None,
+        }),
+        remedy: "Find out which program this is, and whether it uses TLS 1.3 or something as good.",
+        standard: "RFC 7624 section 3; RFC 6973 section 5",
+        explain: "A conversation of a protocol that overheard does not know may be readable to somebody who does. \
+                  Endpoints, times and sizes are visible in any case.",
+    },
+];
