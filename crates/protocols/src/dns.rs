@@ -1,57 +1,135 @@
-//! DNS (RFC 1035), over datagrams and over streams (RFC 7766).
+//! DNS (RFC 1035), over datagrams and over streams (RFC 7766), with EDNS (RFC 6891), NOTIFY (RFC 1996)
+//! and dynamic update (RFC 2136).
 //!
 //! Names asked for are readable; answers explain addresses to `join`.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use overheard_ledger::{Body, Exposure, Rule, Severity, When};
+use overheard_tap::{Analyzer, Chunk, Cursor, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
-use overheard_ledger::{Exposure, HintBody, Name, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use crate::shared::dns_listener::{Habits, Listener};
+use crate::shared::dns_message::{HEADER, Header, Message, whole};
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
     name: "dns",
     title: "Domain Name System",
     over: &[Over::Datagram, Over::Stream],
-    ports: &[53],
+    ports: &[PORT],
     standard: "RFC 1035",
     exposure: Exposure::Open,
     probe,
-    begin: |over| Box::new(Dns { over }),
-    rules: &[Rule {
-        id: "dns-names",
-        title: "Names looked up in clear",
-        severity: Severity::Info,
-        exposure: Exposure::Open,
-        when: When::Record(|seen| match &seen.record.body {
-            overheard_ledger::Body::Name(name) if name.source == "dns-query" => {
-                Some(format!("The names that are looked up through {}", seen.server()))
-            }
-            _ => None,
-        }),
-        remedy: "Let clients and the resolver talk DNS over TLS or HTTPS, on the clients' side and the resolver's.",
-        standard: "RFC 7858; RFC 8484; RFC 9076",
-        explain: "Every name that is looked up tells whom its owner is about to talk to, before a word is said.",
-    }],
+    begin: |_| Box::new(Dns(Listener::new(&HABITS))),
+    rules: &[
+        Rule {
+            id: "dns-names",
+            title: "Names looked up in clear",
+            severity: Severity::Info,
+            exposure: Exposure::Open,
+            when: When::Record(|seen| match &seen.record.body {
+                Body::Name(name) if name.source == HABITS.source => {
+                    Some(format!("The names that are looked up through {}", seen.server()))
+                }
+                _ => None,
+            }),
+            remedy: "Let clients and the resolver talk DNS over TLS or HTTPS, on the clients' side and the resolver's.",
+            standard: "RFC 7858; RFC 8484; RFC 9076",
+            explain: "Every name that is looked up tells whom its owner is about to talk to, before a word is said.",
+        },
+        Rule {
+            id: ZONE_TRANSFER,
+            title: "A whole zone copied in clear",
+            severity: Severity::High,
+            exposure: Exposure::Open,
+            when: When::Observed,
+            remedy: "Let the name servers transfer zones over TLS, and let the primary refuse transfers to anybody else.",
+            standard: "RFC 9103",
+            explain: "A zone transfer lists every name of a domain with its addresses: a map of the network, internal names included.",
+        },
+    ],
 };
 
-fn probe(_sample: &Sample<'_>) -> Probe {
-    Probe::No
+const PORT: u16 = 53;
+/// mDNS, LLMNR and the NetBIOS name service speak nearly the same format; on their ports it is theirs.
+const OTHERS: [u16; 3] = [5353, 5355, 137];
+const ZONE_TRANSFER: &str = "dns-zone-transfer";
+/// Questions in a message that is not whole, at most, for its port to be believed.
+const MAX_PLAUSIBLE_QUESTIONS: u16 = 8;
+
+static HABITS: Habits = Habits { source: "dns-query", owners: false, zone_transfer: Some(ZONE_TRANSFER) };
+
+fn probe(sample: &Sample<'_>) -> Probe {
+    let usual_port = sample.has_port(PORT);
+    if !usual_port && OTHERS.iter().any(|&port| sample.has_port(port)) {
+        return Probe::No;
+    }
+    let first = sample.first();
+    let message = match sample.over {
+        Over::Datagram => first,
+        Over::Stream => match unframed(sample, usual_port) {
+            Ok(message) => message,
+            Err(answer) => return answer,
+        },
+    };
+    match whole(message) {
+        Some((header, Some(question)))
+            if header.is_usual() && (usual_port || (question.name.is_printable() && !question.name.is_root())) =>
+        {
+            certain(sample, header)
+        }
+        Some(_) if usual_port => Probe::Likely(70),
+        _ if usual_port => plausible(message),
+        _ => Probe::No,
+    }
 }
 
-struct Dns {
-    over: Over,
+/// The first message of a stream, or what to answer where it is not there.
+fn unframed<'a>(sample: &'a Sample<'_>, usual_port: bool) -> Result<&'a [u8], Probe> {
+    let mut cursor = Cursor::new("dns", sample.first());
+    let length = match cursor.u16() {
+        Ok(length) if usize::from(length) < HEADER => return Err(Probe::No),
+        Ok(length) => usize::from(length),
+        Err(_) => return Err(Probe::More),
+    };
+    let rest = cursor.peek();
+    match Message::new(rest) {
+        Ok(message) if !message.header.is_usual() && !usual_port => return Err(Probe::No),
+        Ok(_) => {}
+        Err(_) => return Err(Probe::More),
+    }
+    match cursor.take(length) {
+        Ok(message) => Ok(message),
+        Err(_) if usual_port && plausible(rest) != Probe::No => Err(Probe::Likely(60)),
+        Err(_) => Err(Probe::More),
+    }
 }
+
+fn certain(sample: &Sample<'_>, header: Header) -> Probe {
+    let from_client = !sample.client.is_empty();
+    if header.is_response() == from_client { Probe::Reversed } else { Probe::Sure }
+}
+
+/// What is to be thought of a message on the usual port that is cut, or contradicts itself further on.
+fn plausible(bytes: &[u8]) -> Probe {
+    let Ok(mut message) = Message::new(bytes) else { return Probe::No };
+    let header = message.header;
+    if header.opcode() > 6 || header.questions > MAX_PLAUSIBLE_QUESTIONS {
+        return Probe::No;
+    }
+    if header.questions == 0 && header.records() == 0 {
+        // A server that could not read the question answers with the header alone.
+        return if header.is_response() && bytes.len() == HEADER { Probe::Likely(40) } else { Probe::No };
+    }
+    let usual = match header.questions {
+        0 => message.record().is_ok_and(|record| matches!(record.class, 1 | 3 | 4 | 254 | 255)),
+        _ => message.question().is_ok_and(|question| question.is_usual()),
+    };
+    if usual { Probe::Likely(60) } else { Probe::No }
+}
+
+struct Dns(Listener);
 
 impl Analyzer for Dns {
-    fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let _ = (self.over, Cut::wrong("dns", 0), Cursor::new("dns", &[]), Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
-        if false {
-            notes.hint(HintBody::Observed { rule: "", learns: String::new() });
-            notes.add(Name { source: "dns-query".into(), name: String::new() });
-        }
-        match chunk {
-            Chunk::Bytes(bytes) => Step::Took(bytes.len()),
-            _ => Step::Took(0),
-        }
+    fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
+        self.0.hear(side, chunk, notes)
     }
 }

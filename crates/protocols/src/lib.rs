@@ -5,7 +5,17 @@
 //! ([`overheard_tap::Next::Protocol`]), so that any of them can be taken out.
 
 mod registry;
+mod shared;
 
 registry::protocols! {
+    dhcp,
+    dhcpv6,
     dns,
+    llmnr,
+    mdns,
+    nbns,
+    ntp,
+    radius,
+    snmp,
+    tftp,
 }
