@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::capture::{BLOCK, Bytes, Capture};
+use crate::capture::{BLOCK, Capture};
+use crate::input::{self, Input, Position};
+use crate::merge::Merge;
 use crate::{Batch, Description};
 
 /// What went wrong before anything could be read.
@@ -41,8 +41,15 @@ pub enum SourceError {
 /// The captures of one run, as one capture in time order.
 pub struct Captures {
     description: Description,
-    capture: Capture,
-    position: Arc<AtomicU64>,
+    sources: Sources,
+    position: Position,
+}
+
+enum Sources {
+    /// One: its frames are lent.
+    One(Box<Capture>),
+    /// Several: their frames are put in order.
+    Several(Merge),
 }
 
 impl fmt::Debug for Captures {
@@ -56,19 +63,75 @@ impl fmt::Debug for Captures {
 impl Captures {
     /// Opens files, folders (every capture in them, by name) and standard input (`-`).
     ///
+    /// A file that is given has to be a capture; what is none in a folder is skipped, with a notice.
+    ///
     /// # Errors
-    /// [`SourceError`] where one of them cannot be read or is no capture.
+    /// [`SourceError`] where one of them cannot be read or is no capture, or a folder holds none.
     pub fn open(inputs: &[PathBuf]) -> Result<Captures, SourceError> {
-        let input = inputs.first().cloned().unwrap_or_default();
-        let name = input.display().to_string();
-        let opened = open_one(&input).map_err(|problem| SourceError::Unreadable {
-            name: name.clone(),
-            problem,
-        })?;
-        let short = input
-            .file_name()
-            .map_or_else(|| name.clone(), |name| name.to_string_lossy().into_owned());
-        Captures::single(&name, &short, opened.0, opened.1)
+        let position = Position::default();
+        if let [path] = inputs
+            && !path.is_dir()
+        {
+            let input = Input::given(path)?;
+            return Captures::one(&input, position, Description::default());
+        }
+        let mut description = Description::default();
+        let mut merge = Merge::new(position.clone());
+        let mut accepted = Vec::new();
+        for path in inputs {
+            if !path.is_dir() {
+                let input = Input::given(path)?;
+                merge.add(input.clone(), &mut description)?;
+                accepted.push(input);
+                continue;
+            }
+            let name = path.display().to_string();
+            let found = input::in_folder(path);
+            let (files, notices) = found.map_err(|problem| SourceError::Unreadable {
+                name: name.clone(),
+                problem,
+            })?;
+            notices
+                .into_iter()
+                .for_each(|notice| description.add_notice(notice));
+            let before = accepted.len();
+            for input in files {
+                match merge.add(input.clone(), &mut description) {
+                    Ok(()) => accepted.push(input),
+                    Err(error) => description.add_notice(skipped(&input, &error)),
+                }
+            }
+            if accepted.len() == before {
+                return Err(SourceError::Empty { name });
+            }
+        }
+        match accepted.as_slice() {
+            [] => Err(SourceError::Empty {
+                name: "nothing".into(),
+            }),
+            // What was learned of it so far is learned again.
+            [input] => Captures::one(
+                input,
+                position,
+                Description {
+                    notices: description.notices,
+                    ..Description::default()
+                },
+            ),
+            inputs => {
+                description.sources = inputs.iter().map(|input| input.name.clone()).collect();
+                description.input_bytes = inputs
+                    .iter()
+                    .map(|input| input.size)
+                    .sum::<Option<u64>>()
+                    .unwrap_or(0);
+                Ok(Captures {
+                    description,
+                    sources: Sources::Several(merge),
+                    position,
+                })
+            }
+        }
     }
 
     /// Reads one capture from anything that gives bytes; `name` is what it is called in the description.
@@ -76,30 +139,31 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where it cannot be read or is no capture.
     pub fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<Captures, SourceError> {
-        Captures::single(name, name, reader, 0)
-    }
-
-    fn single(
-        name: &str,
-        short: &str,
-        bytes: Bytes,
-        input_bytes: u64,
-    ) -> Result<Captures, SourceError> {
-        let position = Arc::default();
-        let counted = Box::new(Counted {
-            bytes,
-            position: Arc::clone(&position),
-        });
-        let capture =
-            Capture::begin(short, counted, BLOCK).map_err(|rejected| rejected.of(name))?;
+        let position = Position::default();
+        let capture = Capture::begin(name, position.count(reader), BLOCK)
+            .map_err(|rejected| rejected.of(name))?;
         let description = Description {
-            sources: vec![short.to_owned()],
-            input_bytes,
+            sources: vec![name.to_owned()],
             ..Description::default()
         };
         Ok(Captures {
             description,
-            capture,
+            sources: Sources::One(Box::new(capture)),
+            position,
+        })
+    }
+
+    fn one(
+        input: &Input,
+        position: Position,
+        mut description: Description,
+    ) -> Result<Captures, SourceError> {
+        let capture = input.begin(BLOCK, &position)?;
+        description.sources.push(input.name.clone());
+        description.input_bytes = input.size.unwrap_or(0);
+        Ok(Captures {
+            description,
+            sources: Sources::One(Box::new(capture)),
             position,
         })
     }
@@ -111,7 +175,7 @@ impl Captures {
 
     /// Bytes of input read so far (of compressed files, compressed bytes): for a progress bar.
     pub fn position(&self) -> u64 {
-        self.position.load(Ordering::Relaxed)
+        self.position.get()
     }
 
     /// Fills the batch with the next frames; `false` once there are none left.
@@ -119,35 +183,20 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where an input fails in the middle; what was read before stays good.
     pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceError> {
-        self.capture.fill(batch, &mut self.description)
+        match &mut self.sources {
+            Sources::One(capture) => capture.fill(batch, &mut self.description),
+            Sources::Several(merge) => merge.fill(batch, &mut self.description),
+        }
     }
 }
 
-/// Opens a file or standard input; with its size, 0 where that is not known.
-fn open_one(path: &Path) -> io::Result<(Bytes, u64)> {
-    if path == Path::new("-") {
-        return Ok((Box::new(io::stdin()), 0));
-    }
-    let file = std::fs::File::open(path)?;
-    let metadata = file.metadata()?;
-    let size = if metadata.is_file() {
-        metadata.len()
-    } else {
-        0
-    };
-    Ok((Box::new(file), size))
-}
-
-/// Counts the bytes that are read.
-struct Counted {
-    bytes: Bytes,
-    position: Arc<AtomicU64>,
-}
-
-impl Read for Counted {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.bytes.read(into)?;
-        self.position.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
+fn skipped(input: &Input, error: &SourceError) -> String {
+    let name = &input.name;
+    match error {
+        SourceError::Unreadable { problem, .. } => format!("{name}: skipped: {problem}"),
+        SourceError::NotACapture { problem, .. } => {
+            format!("{name}: skipped: not a capture: {problem}")
+        }
+        SourceError::Empty { .. } => format!("{name}: skipped"),
     }
 }

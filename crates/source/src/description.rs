@@ -14,13 +14,13 @@ const MAX_TEXT: usize = 1000;
 /// What is known of the captures, complete once the last frame was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
-    /// File names without their folders, or `-`.
+    /// File names without their folders (those found in a folder, with the path from there), or `-`.
     pub sources: Vec<String>,
     /// Link types, each once, in order of appearance.
     pub link_types: Vec<LinkType>,
     /// Names of the interfaces, each once, where the capture says them; at most 256.
     pub interfaces: Vec<String>,
-    /// What could not be read, in plain sentences: a file cut short, a damaged block; at most 100.
+    /// What could not be read, in plain sentences: a file cut short, a damaged block; each once, at most 100.
     pub notices: Vec<String>,
     /// Comments on frames, with the number of the frame; at most 1000. Somebody wrote them, so they may
     /// quote what the frames hold: not to be shown unmasked.
@@ -30,6 +30,22 @@ pub struct Description {
 }
 
 impl Description {
+    /// Adds what was learned elsewhere, but for the comments, whose frames have other numbers there.
+    pub(crate) fn absorb(&mut self, learned: Description) {
+        learned
+            .link_types
+            .into_iter()
+            .for_each(|link| self.add_link_type(link));
+        learned
+            .interfaces
+            .into_iter()
+            .for_each(|name| self.add_interface(name.as_bytes()));
+        learned
+            .notices
+            .into_iter()
+            .for_each(|notice| self.add_notice(notice));
+    }
+
     pub(crate) fn add_link_type(&mut self, link: LinkType) {
         if !self.link_types.contains(&link) {
             self.link_types.push(link);
@@ -55,6 +71,7 @@ impl Description {
     pub(crate) fn add_notice(&mut self, notice: String) {
         match self.notices.len() {
             MAX_NOTICES.. => {}
+            _ if self.notices.contains(&notice) => {}
             count if count + 1 == MAX_NOTICES => self
                 .notices
                 .push("there is more of which nothing is said here".into()),

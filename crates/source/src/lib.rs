@@ -48,6 +48,8 @@ mod captures;
 mod classic;
 mod description;
 mod inflate;
+mod input;
+mod merge;
 mod order;
 mod pcapng;
 mod recognise;
