@@ -53,11 +53,8 @@ pub(crate) enum Next {
     Ppp,
     /// An MPLS label stack.
     Mpls,
-    /// An IEEE 802.11 frame, whose header is filled up to four bytes or not.
-    Wifi {
-        /// Whether it is filled up.
-        padded: bool,
-    },
+    /// An IEEE 802.11 frame.
+    Wifi(wifi::Shape),
     /// An IPv4 or IPv6 header.
     Ip,
     /// What an IP protocol number stands for.
@@ -73,6 +70,20 @@ pub(crate) struct Rest<'a> {
     pub at: usize,
     /// Its length on the wire, as the headers so far say; not less than was captured.
     pub wire: usize,
+}
+
+/// The two bytes at an offset; zero where the header, which is longer, would end before.
+#[inline]
+pub(crate) fn be16(header: &[u8], at: usize) -> u16 {
+    let bytes = header.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u16::from_be_bytes(*bytes))
+}
+
+/// The four bytes at an offset; zero where the header, which is longer, would end before.
+#[inline]
+pub(crate) fn be32(header: &[u8], at: usize) -> u32 {
+    let bytes = header.get(at..).and_then(|rest| rest.first_chunk());
+    bytes.map_or(0, |bytes| u32::from_be_bytes(*bytes))
 }
 
 fn short(length: usize) -> u32 {
@@ -168,7 +179,7 @@ impl<'a> Walk<'a> {
                 Next::Llc => link::llc(&mut self),
                 Next::Ppp => link::ppp(&mut self),
                 Next::Mpls => tunnel::mpls(&mut self),
-                Next::Wifi { padded } => wifi::ieee80211(&mut self, padded),
+                Next::Wifi(shape) => wifi::ieee80211(&mut self, shape),
                 Next::Ip => network::ip(&mut self),
                 Next::Protocol(number) => self.protocol(number),
             };
@@ -223,6 +234,16 @@ impl<'a> Walk<'a> {
     pub(crate) fn carries(&mut self, transport: Transport) {
         self.packet.transport = transport;
         self.packet.payload = self.rest.span();
+    }
+
+    /// Notes a transport whose header is not whole or wrong: nothing is taken for its payload.
+    pub(crate) fn carries_nothing(&mut self, transport: Transport) {
+        self.packet.transport = transport;
+        self.packet.payload = Span {
+            start: short(self.rest.at),
+            captured: 0,
+            length: 0,
+        };
     }
 
     /// Takes the next `N` bytes off the rest.

@@ -1,6 +1,6 @@
 //! Links: what a frame of each link type begins with, up to the network layer.
 
-use crate::decode::{Next, Walk};
+use crate::decode::{Next, Walk, be16};
 use crate::{Layer, LinkType, Transport, tunnel, wifi};
 
 /// The longest IEEE 802.3 payload, in bytes; greater values of that field are EtherTypes.
@@ -36,7 +36,7 @@ fn begin_other(walk: &mut Walk<'_>, link: LinkType) -> Option<Next> {
             Some(Next::Ppp)
         }
         LinkType::C_HDLC => cisco_hdlc(walk),
-        LinkType::IEEE802_11 => Some(Next::Wifi { padded: false }),
+        LinkType::IEEE802_11 => Some(Next::Wifi(wifi::Shape::Plain)),
         LinkType::IEEE802_11_RADIOTAP => wifi::radiotap(walk),
         LinkType::IEEE802_11_PRISM | LinkType::IEEE802_11_AVS => prism(walk),
         LinkType::PPI => ppi(walk),
@@ -76,8 +76,8 @@ fn begin_other(walk: &mut Walk<'_>, link: LinkType) -> Option<Next> {
 
 #[inline]
 pub(crate) fn ethernet(walk: &mut Walk<'_>) -> Option<Next> {
-    let &[_, _, _, _, _, _, _, _, _, _, _, _, t0, t1] = walk.header("ethernet")?;
-    match u16::from_be_bytes([t0, t1]) {
+    let header = walk.header::<14>("ethernet")?;
+    match be16(header, 12) {
         0x0800 => Some(Next::Ip),
         kind => type_or_length(walk, kind),
     }
@@ -121,6 +121,25 @@ pub(crate) fn ether_type(walk: &mut Walk<'_>, kind: u16) -> Option<Next> {
         0x88e7 => {
             walk.skip("pbb", 4)?;
             walk.push(Layer::Vlan)?;
+            Some(Next::Ethernet)
+        }
+        // Bridge port extension (IEEE 802.1BR): a tag.
+        0x893f => {
+            let header = walk.header::<8>("e-tag")?;
+            walk.push(Layer::Vlan)?;
+            type_or_length(walk, be16(header, 6))
+        }
+        // Cisco's metadata, a tag: version, how many words of options, the options.
+        0x8909 => {
+            let &[_, words] = walk.header("cisco metadata")?;
+            walk.skip("cisco metadata", usize::from(words) * 4)?;
+            let header = walk.header::<2>("cisco metadata")?;
+            type_or_length(walk, be16(header, 0))
+        }
+        // Cisco's FabricPath: a tag behind outer Ethernet addresses, then the whole frame.
+        0x8903 => {
+            walk.skip("fabricpath", 2)?;
+            walk.push(Layer::FabricPath)?;
             Some(Next::Ethernet)
         }
         _ => None,
@@ -275,7 +294,7 @@ fn prism(walk: &mut Walk<'_>) -> Option<Next> {
         return walk.malformed("prism");
     }
     walk.skip("prism", length)?;
-    Some(Next::Wifi { padded: false })
+    Some(Next::Wifi(wifi::Shape::Plain))
 }
 
 /// Netfilter's log: attributes in the byte order of whoever captured, one of which is the packet.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::decode::{Next, Walk};
+use crate::decode::{Next, Walk, be16, be32};
 use crate::{Addresses, Fragment, Transport};
 
 /// Shortest IPv4 header, in bytes.
@@ -28,31 +28,17 @@ fn ipv4(walk: &mut Walk<'_>) -> Option<Next> {
     let Some(header) = walk.rest.peek::<IPV4_HEADER>() else {
         return walk.cut("ipv4", IPV4_HEADER);
     };
-    let &[
-        first,
-        _,
-        l0,
-        l1,
-        i0,
-        i1,
-        f0,
-        f1,
-        _,
-        protocol,
-        _,
-        _,
-        s0,
-        s1,
-        s2,
-        s3,
-        d0,
-        d1,
-        d2,
-        d3,
-    ] = header;
+    let &[first, ..] = header;
+    let protocol = header[9];
+    let (id, part) = (be16(header, 4), be16(header, 6));
+    let addresses = Addresses {
+        source: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 12))),
+        destination: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 16))),
+    };
+    let length = be16(header, 2);
     let header = usize::from(first & 15) * 4;
     // Senders that leave segmentation to the network card write no length.
-    let total = match usize::from(u16::from_be_bytes([l0, l1])) {
+    let total = match usize::from(length) {
         0 => walk.rest.wire,
         total => total,
     };
@@ -60,19 +46,14 @@ fn ipv4(walk: &mut Walk<'_>) -> Option<Next> {
         return walk.malformed("ipv4");
     }
     walk.rest.limit(total);
-    let addresses = Addresses {
-        source: IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3)),
-        destination: IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3)),
-    };
     let Some(rest) = walk.rest.after(header) else {
         return cut_header(walk, addresses, protocol, header);
     };
     walk.rest = rest;
     walk.arrived(addresses, protocol);
-    let part = u16::from_be_bytes([f0, f1]);
     if part & 0x3fff != 0 {
         walk.carries(Transport::Fragment(Fragment {
-            id: u32::from(u16::from_be_bytes([i0, i1])),
+            id: u32::from(id),
             offset: u32::from(part & 0x1fff) * 8,
             more: part & 0x2000 != 0,
             protocol,

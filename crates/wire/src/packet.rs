@@ -17,7 +17,7 @@ pub enum Layer {
     /// No layer; fills the unused places of [`Tunnels`].
     #[default]
     None,
-    /// IEEE 802.1Q or 802.1ad tag.
+    /// IEEE 802.1Q, 802.1ad, 802.1ah or 802.1BR tag.
     Vlan,
     /// MPLS label stack (RFC 3032).
     Mpls,
@@ -41,6 +41,10 @@ pub enum Layer {
     GtpU,
     /// L2TP (RFC 2661, RFC 3931).
     L2tp,
+    /// CAPWAP data (RFC 5415).
+    Capwap,
+    /// Cisco's FabricPath.
+    FabricPath,
 }
 
 impl Layer {
@@ -60,6 +64,8 @@ impl Layer {
             Layer::Geneve => "geneve",
             Layer::GtpU => "gtp-u",
             Layer::L2tp => "l2tp",
+            Layer::Capwap => "capwap",
+            Layer::FabricPath => "fabricpath",
         }
     }
 }

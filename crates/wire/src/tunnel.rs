@@ -1,7 +1,7 @@
 //! Packets inside packets: IP in IP, GRE and ERSPAN, MPLS, and the tunnels over UDP.
 
 use crate::decode::{Next, Rest, Walk};
-use crate::{Layer, Ports};
+use crate::{Layer, Ports, wifi};
 
 /// The most labels of one MPLS stack that are read.
 const MPLS_LABELS: usize = 16;
@@ -172,16 +172,17 @@ fn by_port(port: u16) -> Option<Tunnel> {
         4754 => gre_in_udp,
         4789 | 8472 => vxlan,
         4790 => vxlan_gpe,
+        5247 => capwap,
         6081 => geneve,
         6635 => mpls_in_udp,
         _ => return None,
     })
 }
 
-/// VXLAN (RFC 7348), with or without a group policy.
+/// VXLAN (RFC 7348). Its reserved bits mean nothing to a receiver.
 fn vxlan(walk: &mut Walk<'_>) -> Option<Next> {
-    let &[flags, policy, _, _, _, _, _, reserved] = walk.rest.peek()?;
-    if flags & 0x77 != 0 || flags & 8 == 0 || policy & 0xb7 != 0 || reserved != 0 {
+    let &[flags, ..] = walk.rest.peek::<8>()?;
+    if flags & 8 == 0 {
         return None;
     }
     walk.guess(Layer::Vxlan)?;
@@ -202,6 +203,33 @@ fn vxlan_gpe(walk: &mut Walk<'_>) -> Option<Next> {
     match protocol {
         1 | 2 => Some(Next::Ip),
         3 => Some(Next::Ethernet),
+        _ => None,
+    }
+}
+
+/// CAPWAP data (RFC 5415 section 4.3) that is not sealed: 802.11 frames, or Ethernet. Fragments are
+/// not put together.
+fn capwap(walk: &mut Walk<'_>) -> Option<Next> {
+    let &[0, length, binding, flags, ..] = walk.rest.peek::<8>()? else {
+        return None;
+    };
+    let length = usize::from(length >> 3) * 4;
+    let (native, fragment, keep_alive) = (binding & 1 != 0, flags & 0x80 != 0, flags & 0x08 != 0);
+    if length < 8 || fragment || keep_alive {
+        return None;
+    }
+    walk.guess(Layer::Capwap)?;
+    walk.skip("capwap", length)?;
+    if !native {
+        return Some(Next::Ethernet);
+    }
+    // IEEE 802.11 is binding 1. Some write its frame control the wrong way round; data to or from
+    // an access point shows which.
+    match (binding >> 1 & 31, walk.rest.bytes) {
+        (1, [first, second, ..]) if first & 3 != 0 && second & 0x0f == 8 => {
+            Some(Next::Wifi(wifi::Shape::Swapped))
+        }
+        (1, _) => Some(Next::Wifi(wifi::Shape::Plain)),
         _ => None,
     }
 }

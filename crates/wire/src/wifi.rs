@@ -5,6 +5,17 @@ use crate::decode::{Next, Walk};
 /// The most words of presence flags of one radiotap header that are read.
 const RADIOTAP_WORDS: usize = 16;
 
+/// How an 802.11 header departs from the standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Not at all.
+    Plain,
+    /// Filled up to four bytes, as some network cards do.
+    Padded,
+    /// The two bytes of the frame control have changed places, as some access points do.
+    Swapped,
+}
+
 /// The radiotap header: little-endian, of a length of its own. Its flags say whether the 802.11 header
 /// is filled up.
 pub(crate) fn radiotap(walk: &mut Walk<'_>) -> Option<Next> {
@@ -18,9 +29,11 @@ pub(crate) fn radiotap(walk: &mut Walk<'_>) -> Option<Next> {
     let header = walk.rest.bytes.get(..length);
     walk.skip("radiotap", length)?;
     let flags = header.and_then(radiotap_flags).unwrap_or(0);
-    Some(Next::Wifi {
-        padded: flags & 0x20 != 0,
-    })
+    Some(Next::Wifi(if flags & 0x20 != 0 {
+        Shape::Padded
+    } else {
+        Shape::Plain
+    }))
 }
 
 /// The flags field, which follows the presence words and the time stamp, if that is there.
@@ -44,9 +57,14 @@ fn radiotap_flags(header: &[u8]) -> Option<u8> {
 }
 
 /// An 802.11 frame. Only data that is not encrypted is read, and of an aggregate (A-MSDU) the first frame.
-pub(crate) fn ieee80211(walk: &mut Walk<'_>, padded: bool) -> Option<Next> {
-    let Some(&[control, flags]) = walk.rest.peek() else {
+pub(crate) fn ieee80211(walk: &mut Walk<'_>, shape: Shape) -> Option<Next> {
+    let Some(&[first, second]) = walk.rest.peek() else {
         return walk.cut("802.11", 2);
+    };
+    let (control, flags) = if shape == Shape::Swapped {
+        (second, first)
+    } else {
+        (first, second)
     };
     let (data, quality, empty) = (
         control & 0x0c == 0x08,
@@ -64,7 +82,8 @@ pub(crate) fn ieee80211(walk: &mut Walk<'_>, padded: bool) -> Option<Next> {
     }
     let header = walk.header::<24>("802.11")?;
     let later_fragment = header.get(22).is_none_or(|sequence| sequence & 15 != 0);
-    if later_fragment || more {
+    // Who exchanges the bytes of one field writes others of his own, too.
+    if more || (later_fragment && shape != Shape::Swapped) {
         return None;
     }
     let mut length = 24;
@@ -82,7 +101,7 @@ pub(crate) fn ieee80211(walk: &mut Walk<'_>, padded: bool) -> Option<Next> {
             length += 4;
         }
     }
-    if padded {
+    if shape == Shape::Padded {
         walk.skip("802.11", usize::next_multiple_of(length, 4) - length)?;
     }
     if aggregate {
