@@ -16,8 +16,76 @@ use crate::{
 /// it stays plain UDP. The outer UDP also stands where a tunnel carries no IP.
 #[inline]
 pub fn decode(link: LinkType, frame: &[u8], on_wire: u32) -> Packet {
-    let on_wire = usize::try_from(on_wire).unwrap_or(usize::MAX);
-    let mut walk = Walk::new(frame, on_wire.max(frame.len()));
+    let wire = usize::try_from(on_wire)
+        .unwrap_or(usize::MAX)
+        .max(frame.len());
+    match usual(link, frame, wire) {
+        Some(packet) => packet,
+        None => any(link, frame, wire),
+    }
+}
+
+/// What most frames are, read in one go: IPv4 without options in Ethernet, whole TCP or UDP header
+/// inside, no fragment, no tunnel. Gives what [`any`] would give, or nothing.
+#[inline]
+fn usual(link: LinkType, frame: &[u8], wire: usize) -> Option<Packet> {
+    /// Offsets of the IP header and of what it carries.
+    const IP: usize = 14;
+    const CARRIED: usize = 34;
+    if link != LinkType::EN10MB {
+        return None;
+    }
+    let headers = frame.first_chunk::<54>()?;
+    let whole = be16(headers, IP + 6) & 0x3fff == 0;
+    if be16(headers, 12) != 0x0800 || headers[IP] != 0x45 || !whole {
+        return None;
+    }
+    let total = usize::from(be16(headers, IP + 2));
+    if total < 40 || IP + total > wire {
+        return None;
+    }
+    let carried = headers.get(CARRIED..)?;
+    let (transport, start, end) = match headers[IP + 9] {
+        6 => {
+            let length = transport::tcp_length(carried, total - 20)?;
+            (
+                Transport::Tcp(transport::tcp_header(carried)),
+                CARRIED + length,
+                IP + total,
+            )
+        }
+        17 => {
+            let length = usize::from(be16(carried, 4));
+            let ports = transport::ports(carried);
+            if !(transport::UDP_HEADER..=total - 20).contains(&length)
+                || tunnel::is_candidate(ports)
+            {
+                return None;
+            }
+            (
+                Transport::Udp(ports),
+                CARRIED + transport::UDP_HEADER,
+                CARRIED + length,
+            )
+        }
+        _ => return None,
+    };
+    Some(Packet {
+        tunnels: Tunnels::default(),
+        addresses: Some(network::ipv4_addresses(headers.get(IP..)?)),
+        transport,
+        payload: Span {
+            start: short(start),
+            captured: short(end.min(frame.len()).checked_sub(start)?),
+            length: short(end - start),
+        },
+        trouble: None,
+    })
+}
+
+/// Any frame, layer by layer.
+fn any(link: LinkType, frame: &[u8], wire: usize) -> Packet {
+    let mut walk = Walk::new(frame, wire);
     let first = link::begin(&mut walk, link);
     walk.run(first)
 }
@@ -169,18 +237,18 @@ impl<'a> Walk<'a> {
 
     /// Walks on to the end. Every layer takes bytes off the rest or ends the walk, so it does end.
     #[inline]
-    fn run(mut self, first: Option<Next>) -> Packet {
+    fn run(&mut self, first: Option<Next>) -> Packet {
         let mut next = first;
         while let Some(layer) = next {
             next = match layer {
-                Next::Link(link) => link::begin(&mut self, link),
-                Next::Ethernet => link::ethernet(&mut self),
-                Next::EtherType(kind) => link::ether_type(&mut self, kind),
-                Next::Llc => link::llc(&mut self),
-                Next::Ppp => link::ppp(&mut self),
-                Next::Mpls => tunnel::mpls(&mut self),
-                Next::Wifi(shape) => wifi::ieee80211(&mut self, shape),
-                Next::Ip => network::ip(&mut self),
+                Next::Link(link) => link::begin(self, link),
+                Next::Ethernet => link::ethernet(self),
+                Next::EtherType(kind) => link::ether_type(self, kind),
+                Next::Llc => link::llc(self),
+                Next::Ppp => link::ppp(self),
+                Next::Mpls => tunnel::mpls(self),
+                Next::Wifi(shape) => wifi::ieee80211(self, shape),
+                Next::Ip => network::ip(self),
                 Next::Protocol(number) => self.protocol(number),
             };
         }

@@ -23,6 +23,15 @@ pub(crate) fn ip(walk: &mut Walk<'_>) -> Option<Next> {
     }
 }
 
+/// The addresses in an IPv4 header.
+#[inline]
+pub(crate) fn ipv4_addresses(header: &[u8]) -> Addresses {
+    Addresses {
+        source: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 12))),
+        destination: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 16))),
+    }
+}
+
 #[inline]
 fn ipv4(walk: &mut Walk<'_>) -> Option<Next> {
     let Some(header) = walk.rest.peek::<IPV4_HEADER>() else {
@@ -31,10 +40,7 @@ fn ipv4(walk: &mut Walk<'_>) -> Option<Next> {
     let &[first, ..] = header;
     let protocol = header[9];
     let (id, part) = (be16(header, 4), be16(header, 6));
-    let addresses = Addresses {
-        source: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 12))),
-        destination: IpAddr::V4(Ipv4Addr::from_bits(be32(header, 16))),
-    };
+    let addresses = ipv4_addresses(header);
     let length = be16(header, 2);
     let header = usize::from(first & 15) * 4;
     // Senders that leave segmentation to the network card write no length.

@@ -6,10 +6,10 @@ use crate::{Ports, Tcp, Transport, tunnel};
 /// Shortest TCP header, in bytes.
 const TCP_HEADER: usize = 20;
 /// UDP and UDP-Lite header, in bytes.
-const UDP_HEADER: usize = 8;
+pub(crate) const UDP_HEADER: usize = 8;
 
 #[inline]
-fn ports(header: &[u8]) -> Ports {
+pub(crate) fn ports(header: &[u8]) -> Ports {
     Ports {
         source: be16(header, 0),
         destination: be16(header, 2),
@@ -18,7 +18,7 @@ fn ports(header: &[u8]) -> Ports {
 
 /// A TCP header, or as much of it as there is: what is missing is zero.
 #[inline]
-fn tcp_header(header: &[u8]) -> Tcp {
+pub(crate) fn tcp_header(header: &[u8]) -> Tcp {
     Tcp {
         ports: ports(header),
         sequence: be32(header, 4),
@@ -30,7 +30,7 @@ fn tcp_header(header: &[u8]) -> Tcp {
 
 /// The length of a TCP header, in bytes, if there can be a header of that length.
 #[inline]
-fn tcp_length(header: &[u8], wire: usize) -> Option<usize> {
+pub(crate) fn tcp_length(header: &[u8], wire: usize) -> Option<usize> {
     let length = usize::from(header.get(12)? >> 4) * 4;
     (length >= TCP_HEADER && length <= wire).then_some(length)
 }

@@ -37,12 +37,8 @@ pub(crate) fn gre(walk: &mut Walk<'_>) -> Option<Next> {
             if sequence != 0 {
                 walk.skip("gre", 4)?;
             }
-            while routing != 0 {
-                let &[_, _, _, length] = walk.header("gre")?;
-                if length == 0 {
-                    break;
-                }
-                walk.skip("gre", usize::from(length))?;
+            if routing != 0 {
+                routes(walk)?;
             }
         }
         1 if protocol == 0x880b && key != 0 => {
@@ -76,6 +72,17 @@ pub(crate) fn gre(walk: &mut Walk<'_>) -> Option<Next> {
             Some(Next::Ip)
         }
         _ => Some(Next::EtherType(protocol)),
+    }
+}
+
+/// The source route entries of GRE (RFC 1701), up to the one without a length.
+fn routes(walk: &mut Walk<'_>) -> Option<()> {
+    loop {
+        let &[_, _, _, length] = walk.header("gre")?;
+        if length == 0 {
+            return Some(());
+        }
+        walk.skip("gre", usize::from(length))?;
     }
 }
 
@@ -152,6 +159,12 @@ fn is_ethernet(rest: &Rest<'_>) -> bool {
         0x0806 | 0x8100 | 0x88a8 | 0x8847 | 0x8863 | 0x8864 => true,
         _ => false,
     }
+}
+
+/// Whether one of the ports may mean a tunnel.
+#[inline]
+pub(crate) fn is_candidate(ports: Ports) -> bool {
+    by_port(ports.destination).is_some() || by_port(ports.source).is_some()
 }
 
 /// A tunnel over UDP, as one of the ports says and the content confirms.
