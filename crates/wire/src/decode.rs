@@ -21,12 +21,12 @@ pub fn decode(link: LinkType, frame: &[u8], on_wire: u32) -> Packet {
         .max(frame.len());
     match usual(link, frame, wire) {
         Some(packet) => packet,
-        None => any(link, frame, wire),
+        None => layer_by_layer(link, frame, wire),
     }
 }
 
 /// What most frames are, read in one go: IPv4 without options in Ethernet, whole TCP or UDP header
-/// inside, no fragment, no tunnel. Gives what [`any`] would give, or nothing.
+/// inside, no fragment, no tunnel. Gives what [`layer_by_layer`] would give, or nothing.
 #[inline]
 fn usual(link: LinkType, frame: &[u8], wire: usize) -> Option<Packet> {
     /// Offsets of the IP header and of what it carries.
@@ -84,7 +84,7 @@ fn usual(link: LinkType, frame: &[u8], wire: usize) -> Option<Packet> {
 }
 
 /// Any frame, layer by layer.
-fn any(link: LinkType, frame: &[u8], wire: usize) -> Packet {
+fn layer_by_layer(link: LinkType, frame: &[u8], wire: usize) -> Packet {
     let mut walk = Walk::new(frame, wire);
     let first = link::begin(&mut walk, link);
     walk.run(first)

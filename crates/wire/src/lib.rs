@@ -10,6 +10,8 @@ mod link;
 mod link_type;
 mod network;
 mod packet;
+#[cfg(test)]
+mod samples;
 mod transport;
 mod tunnel;
 mod wifi;

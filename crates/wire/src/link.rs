@@ -57,8 +57,10 @@ fn begin_other(walk: &mut Walk<'_>, link: LinkType) -> Option<Next> {
             Some(Next::Ip)
         }
         LinkType::PFLOG => {
-            let length = usize::from(*walk.rest.bytes.first()?);
-            walk.skip("pflog", length.next_multiple_of(4))?;
+            let Some(&[length]) = walk.rest.peek() else {
+                return walk.cut("pflog", 1);
+            };
+            walk.skip("pflog", usize::from(length).next_multiple_of(4))?;
             Some(Next::Ip)
         }
         LinkType::IPNET => {
@@ -176,7 +178,7 @@ fn network_layer_id(walk: &mut Walk<'_>) -> Option<Next> {
 
 /// PPP (RFC 1661), with or without the address and control of RFC 1662.
 pub(crate) fn ppp(walk: &mut Walk<'_>) -> Option<Next> {
-    if walk.rest.bytes.starts_with(&[0xff, 0x03]) {
+    if walk.rest.bytes.first() == Some(&0xff) {
         walk.skip("ppp", 2)?;
     }
     let &[first] = walk.header("ppp")?;
@@ -210,7 +212,7 @@ fn pppoe(walk: &mut Walk<'_>) -> Option<Next> {
 /// Serial lines on which the first byte tells PPP from Cisco HDLC (RFC 1547 section 4.3.1).
 fn ppp_or_cisco(walk: &mut Walk<'_>) -> Option<Next> {
     match walk.rest.bytes {
-        [0x0f | 0x8f, 0, ..] => cisco_hdlc(walk),
+        [0x0f | 0x8f] | [0x0f | 0x8f, 0, ..] => cisco_hdlc(walk),
         _ => Some(Next::Ppp),
     }
 }
@@ -256,30 +258,35 @@ fn cooked_type(kind: u16) -> Option<Next> {
     }
 }
 
+/// The two bytes at an offset, little-endian.
+fn le16(header: &[u8], at: usize) -> u16 {
+    be16(header, at).swap_bytes()
+}
+
 /// Per-packet information: a little-endian header that names the link type of what follows.
 fn ppi(walk: &mut Walk<'_>) -> Option<Next> {
-    let Some(&[_, _, l0, l1, d0, d1, 0, 0]) = walk.rest.peek() else {
+    let Some(header) = walk.rest.peek::<8>() else {
         return walk.cut("ppi", 8);
     };
-    let length = usize::from(u16::from_le_bytes([l0, l1]));
-    if length < 8 {
+    let length = usize::from(le16(header, 2));
+    if length < 8 || le16(header, 6) != 0 {
         return walk.malformed("ppi");
     }
     walk.skip("ppi", length)?;
-    Some(Next::Link(LinkType(u16::from_le_bytes([d0, d1]))))
+    Some(Next::Link(LinkType(le16(header, 4))))
 }
 
 /// Apple's per-packet header, which names the link type of what follows.
 fn pktap(walk: &mut Walk<'_>) -> Option<Next> {
-    let Some(&[l0, l1, 0, 0, _, _, _, _, d0, d1, 0, 0]) = walk.rest.peek() else {
+    let Some(header) = walk.rest.peek::<12>() else {
         return walk.cut("pktap", 12);
     };
-    let length = usize::from(u16::from_le_bytes([l0, l1]));
-    if length < 12 {
+    let length = usize::from(le16(header, 0));
+    if length < 12 || le16(header, 2) != 0 || le16(header, 10) != 0 {
         return walk.malformed("pktap");
     }
     walk.skip("pktap", length)?;
-    Some(Next::Link(LinkType(u16::from_le_bytes([d0, d1]))))
+    Some(Next::Link(LinkType(le16(header, 8))))
 }
 
 /// A Prism or AVS header: both hold their length in their second word, Prism in either byte order.
