@@ -57,16 +57,27 @@ fn ipv4(walk: &mut Walk<'_>) -> Option<Next> {
     };
     walk.rest = rest;
     walk.arrived(addresses, protocol);
-    if part & 0x3fff != 0 {
-        walk.carries(Transport::Fragment(Fragment {
-            id: u32::from(id),
-            offset: u32::from(part & 0x1fff) * 8,
-            more: part & 0x2000 != 0,
-            protocol,
-        }));
-        return None;
+    let fragment = Fragment {
+        id: u32::from(id),
+        offset: u32::from(part & 0x1fff) * 8,
+        more: part & 0x2000 != 0,
+        protocol,
+    };
+    fragment_or_more(walk, fragment)
+}
+
+/// What follows, unless this is a fragment. Of a first fragment that was not all captured no whole can
+/// ever be made, so what is there is read.
+#[inline]
+fn fragment_or_more(walk: &mut Walk<'_>, fragment: Fragment) -> Option<Next> {
+    let is_whole = fragment.offset == 0 && !fragment.more;
+    let is_cut = walk.rest.bytes.len() < walk.rest.wire;
+    if is_whole || (fragment.offset == 0 && is_cut) {
+        walk.carries(Transport::Other(fragment.protocol));
+        return Some(Next::Protocol(fragment.protocol));
     }
-    Some(Next::Protocol(protocol))
+    walk.carries(Transport::Fragment(fragment));
+    None
 }
 
 /// The addresses are there, but the capture ends inside the IPv4 options.
@@ -128,17 +139,13 @@ pub(crate) fn extension(walk: &mut Walk<'_>, number: u8) -> Option<Next> {
 pub(crate) fn fragment(walk: &mut Walk<'_>) -> Option<Next> {
     let &[protocol, _, o0, o1, i0, i1, i2, i3] = walk.header::<8>("ipv6 fragment header")?;
     let part = u16::from_be_bytes([o0, o1]);
-    if part & 0xfff9 == 0 {
-        walk.carries(Transport::Other(protocol));
-        return Some(Next::Protocol(protocol));
-    }
-    walk.carries(Transport::Fragment(Fragment {
+    let fragment = Fragment {
         id: u32::from_be_bytes([i0, i1, i2, i3]),
         offset: u32::from(part & 0xfff8),
         more: part & 1 != 0,
         protocol,
-    }));
-    None
+    };
+    fragment_or_more(walk, fragment)
 }
 
 /// An authentication header (RFC 4302): what it protects can be read.

@@ -189,7 +189,8 @@ pub enum Transport {
     None,
     /// ARP (RFC 826): it has no payload.
     Arp,
-    /// A fragment: its transport is known once the whole is put together.
+    /// A fragment: its transport is known once the whole is put together. A first fragment that was not
+    /// all captured is never part of a whole, and is given as the transport that begins in it.
     Fragment(Fragment),
     /// TCP.
     Tcp(Tcp),
@@ -241,8 +242,11 @@ pub struct Packet {
     pub addresses: Option<Addresses>,
     /// The innermost layer that was read.
     pub transport: Transport,
-    /// What that layer carries.
+    /// What that layer carries; without any layer, the frame. Nothing of TCP or UDP whose header is
+    /// malformed or was cut too early: the receiver dropped it, or where it begins is not known.
     pub payload: Span,
-    /// Why no further layer was read, where one was expected.
+    /// Why no further layer was read, where one was expected. A payload that was cut is no trouble: its
+    /// span says so. TCP and UDP with trouble have true ports; TCP then has flags only if they were
+    /// captured in a header that holds together.
     pub trouble: Option<Trouble>,
 }

@@ -1,7 +1,7 @@
 //! Tests.
 
 use crate::samples::{ethernet, hello, hello6, ipv6, is_hello, outer, read, tcp, udp};
-use crate::{Fragment, LinkType, Span, Transport, TroubleKind, decode};
+use crate::{Fragment, LinkType, Ports, Span, Transport, TroubleKind, decode};
 
 #[test]
 fn padding_and_trailers_are_no_payload() {
@@ -100,6 +100,31 @@ fn fragments_of_ipv4_are_not_read_further() {
             }
         );
     }
+}
+
+#[test]
+fn a_first_fragment_that_was_cut_is_read_as_far_as_it_goes() {
+    let mut frame = outer(17, &udp(5000, 53, &[7; 24]));
+    frame[6] = 0x20;
+    let cut = decode(LinkType::RAW, &frame[..40], 52);
+    assert_eq!(
+        cut.transport,
+        Transport::Udp(Ports {
+            source: 5000,
+            destination: 53
+        })
+    );
+    assert_eq!(
+        cut.payload,
+        Span {
+            start: 28,
+            captured: 12,
+            length: 24
+        }
+    );
+    frame[7] = 1;
+    let later = decode(LinkType::RAW, &frame[..40], 52);
+    assert!(matches!(later.transport, Transport::Fragment(_)));
 }
 
 #[test]
