@@ -55,7 +55,7 @@ mod pcapng;
 mod recognise;
 mod scan;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 pub use captures::{Captures, SourceError};
 pub use description::Description;

@@ -3,7 +3,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{Captures, SourceError};
-use crate::testing::{Folder, drain, usual};
+use crate::tests::{Folder, drain, usual};
 
 #[test]
 fn one_file_is_one_capture() {

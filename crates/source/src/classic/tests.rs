@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use crate::order::Order;
-use crate::testing::{any_reads_are_equal, classic, cut_everywhere, read, read_by};
+use crate::tests::{any_reads_are_equal, classic, cut_everywhere, read, read_by};
 
 const MAGICS: [(u32, u64); 4] = [
     (0xa1b2_c3d4, 1000),

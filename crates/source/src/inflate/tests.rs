@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::order::Order;
-use crate::testing::{any_reads_are_equal, classic, cut_everywhere, read, read_by, usual};
+use crate::tests::{any_reads_are_equal, classic, cut_everywhere, read, read_by, usual};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::Captures;
 use crate::order::Order;
-use crate::testing::{Folder, Seen, classic, drain, usual};
+use crate::tests::{Folder, Seen, classic, drain, usual};
 
 fn merged(files: &[Vec<u8>], test: &str) -> (Vec<Seen>, Captures) {
     let folder = Folder::new(test);

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::Unit;
 use crate::order::Order;
-use crate::testing::{Seen, Writer, any_reads_are_equal, cut_everywhere, read, read_by};
+use crate::tests::{Seen, Writer, any_reads_are_equal, cut_everywhere, read, read_by};
 
 /// Puts captures together, block by block.
 struct File {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Recognised, recognise};
-use crate::testing::{read_by, usual};
+use crate::tests::{read_by, usual};
 
 #[test]
 fn says_what_a_file_is_instead_of_a_capture() {

@@ -1,4 +1,4 @@
-//! Captures built in the tests, and what is read of them.
+//! What the tests of this crate share: captures built by hand, and what is read of them.
 
 use std::fs;
 use std::io::{self, Read};
