@@ -13,8 +13,8 @@ use crate::recognise::{ENOUGH, Recognised, recognise};
 use crate::scan::{Format, Found, Next};
 use crate::{Batch, Description};
 
-/// Bytes that are read at once.
-pub(crate) const BLOCK: usize = 1024 * 1024;
+/// Bytes that are read at once: few enough to stay in the cache until the frames have been heard.
+pub(crate) const BLOCK: usize = 512 * 1024;
 
 /// The most bytes read to recognise what a file is.
 const FIRST: usize = 4096;
@@ -176,9 +176,11 @@ impl Capture {
                 }
                 Next::Need(_) if !frames.is_empty() => {}
                 Next::Need(count) => {
-                    block.copy_within(at..filled, 0);
-                    filled -= at;
-                    at = 0;
+                    if at > 0 {
+                        block.copy_within(at..filled, 0);
+                        filled -= at;
+                        at = 0;
+                    }
                     grow(block, count.max(filled + 1));
                     match self.read(block, filled) {
                         Ok(0) => self.end(filled, CUT_OFF, description),

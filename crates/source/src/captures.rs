@@ -200,3 +200,6 @@ fn skipped(input: &Input, error: &SourceError) -> String {
         SourceError::Empty { .. } => format!("{name}: skipped"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ impl Format for Classic {
         "frame"
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,3 +188,6 @@ impl Read for Zstd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

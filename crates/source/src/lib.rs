@@ -54,6 +54,8 @@ mod order;
 mod pcapng;
 mod recognise;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub use captures::{Captures, SourceError};
 pub use description::Description;

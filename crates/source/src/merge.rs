@@ -200,3 +200,6 @@ impl Open {
 fn is_full(batch: &Batch) -> bool {
     batch.bytes.len() >= BLOCK || batch.frames.len() >= MAX_FRAMES
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,20 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
+/// Blocks that hold no packet and yet have a number of their own in Wireshark: custom blocks, entries of the
+/// systemd journal, and events of Sysdig. They take a number here too, for frames to have the same ones.
+const NUMBERED: &[u32] = &[
+    0x0bad,
+    0x4000_0bad,
+    9,
+    0x204,
+    0x208,
+    0x216,
+    0x217,
+    0x221,
+    0x222,
+];
+
 const OPTION_END: u16 = 0;
 const OPTION_COMMENT: u16 = 1;
 const OPTION_IF_NAME: u16 = 2;
@@ -173,7 +187,10 @@ impl Pcapng {
             OBSOLETE_PACKET => self.obsolete(body, at, found),
             INTERFACE_DESCRIPTION => self.interface(body, found),
             SECTION_HEADER => self.section(body),
-            _ => Ok(()),
+            _ => {
+                *found.count += u64::from(NUMBERED.contains(&kind));
+                Ok(())
+            }
         }
     }
 
@@ -401,3 +418,6 @@ impl Format for Pcapng {
         "block"
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -127,3 +127,6 @@ fn is_text(first: &[u8]) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;
