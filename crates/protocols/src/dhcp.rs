@@ -124,11 +124,9 @@ impl Dhcp {
         match code {
             HOST_NAME => self.name(host_name(value), notes),
             CLIENT_FQDN => self.name(qualified(value), notes),
-            VENDOR_CLASS => {
-                if !value.is_empty() && self.seen.is_new(&(code, hardware, value)) {
-                    let system = printable(value);
-                    notes.observe(SYSTEM, format!("That the device {} runs {system}", Hardware(hardware)));
-                }
+            VENDOR_CLASS if !value.is_empty() && self.seen.is_new(&(code, hardware, value)) => {
+                let system = printable(value);
+                notes.observe(SYSTEM, format!("That the device {} runs {system}", Hardware(hardware)));
             }
             _ => {}
         }
