@@ -5,7 +5,7 @@ use overheard_ledger::{Body, Exposure, Name as NameRecord, Rule, Severity, When}
 use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::dns_message::Name;
-use crate::shared::host_name::host_name;
+use crate::shared::host_name::{host_name, printable};
 use crate::shared::seen::Seen;
 
 /// The protocol's entry in the registry.
@@ -124,12 +124,9 @@ impl Dhcp {
         match code {
             HOST_NAME => self.name(host_name(value), notes),
             CLIENT_FQDN => self.name(qualified(value), notes),
-            VENDOR_CLASS => {
-                if let Some(system) = host_name(value)
-                    && self.seen.is_new(&(code, hardware, value))
-                {
-                    notes.observe(SYSTEM, format!("That the device {} runs {system}", Hardware(hardware)));
-                }
+            VENDOR_CLASS if !value.is_empty() && self.seen.is_new(&(code, hardware, value)) => {
+                let system = printable(value);
+                notes.observe(SYSTEM, format!("That the device {} runs {system}", Hardware(hardware)));
             }
             _ => {}
         }
@@ -180,3 +177,6 @@ impl Analyzer for Dhcp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

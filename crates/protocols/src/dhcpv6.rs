@@ -122,3 +122,6 @@ impl Analyzer for Dhcpv6 {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,9 @@
 //! Names asked for are readable; answers explain addresses to `join`.
 
 use overheard_ledger::{Body, Exposure, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{Analyzer, Chunk, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
-use crate::shared::dns_listener::{Habits, Listener};
+use crate::shared::dns_listener::{Framed, Habits, Listener, framed};
 use crate::shared::dns_message::{HEADER, Header, Message, whole};
 
 /// The protocol's entry in the registry.
@@ -50,7 +50,9 @@ pub static PROTOCOL: Protocol = Protocol {
 
 const PORT: u16 = 53;
 /// mDNS, LLMNR and the NetBIOS name service speak nearly the same format; on their ports it is theirs.
-const OTHERS: [u16; 3] = [5353, 5355, 137];
+const SISTERS: [u16; 3] = [5353, 5355, 137];
+/// Of those, the one that also uses streams.
+const STREAM_SISTERS: [u16; 1] = [5355];
 const ZONE_TRANSFER: &str = "dns-zone-transfer";
 /// Questions in a message that is not whole, at most, for its port to be believed.
 const MAX_PLAUSIBLE_QUESTIONS: u16 = 8;
@@ -59,15 +61,20 @@ static HABITS: Habits = Habits { source: "dns-query", owners: false, zone_transf
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let usual_port = sample.has_port(PORT);
-    if !usual_port && OTHERS.iter().any(|&port| sample.has_port(port)) {
+    let sisters = match sample.over {
+        Over::Datagram => &SISTERS[..],
+        Over::Stream => &STREAM_SISTERS[..],
+    };
+    if !usual_port && sisters.iter().any(|&port| sample.has_port(port)) {
         return Probe::No;
     }
     let first = sample.first();
     let message = match sample.over {
         Over::Datagram => first,
-        Over::Stream => match unframed(sample, usual_port) {
-            Ok(message) => message,
-            Err(answer) => return answer,
+        Over::Stream => match framed(first) {
+            Framed::Whole(message) => message,
+            Framed::Part(part) => return partial(part, usual_port),
+            Framed::No => return Probe::No,
         },
     };
     match whole(message) {
@@ -82,24 +89,12 @@ fn probe(sample: &Sample<'_>) -> Probe {
     }
 }
 
-/// The first message of a stream, or what to answer where it is not there.
-fn unframed<'a>(sample: &'a Sample<'_>, usual_port: bool) -> Result<&'a [u8], Probe> {
-    let mut cursor = Cursor::new("dns", sample.first());
-    let length = match cursor.u16() {
-        Ok(length) if usize::from(length) < HEADER => return Err(Probe::No),
-        Ok(length) => usize::from(length),
-        Err(_) => return Err(Probe::More),
-    };
-    let rest = cursor.peek();
-    match Message::new(rest) {
-        Ok(message) if !message.header.is_usual() && !usual_port => return Err(Probe::No),
-        Ok(_) => {}
-        Err(_) => return Err(Probe::More),
-    }
-    match cursor.take(length) {
-        Ok(message) => Ok(message),
-        Err(_) if usual_port && plausible(rest) != Probe::No => Err(Probe::Likely(60)),
-        Err(_) => Err(Probe::More),
+/// What is to be thought of the beginning of a message.
+fn partial(part: &[u8], usual_port: bool) -> Probe {
+    match Message::new(part) {
+        Ok(message) if !usual_port && !message.header.is_usual() => Probe::No,
+        Ok(_) if usual_port && plausible(part) != Probe::No => Probe::Likely(60),
+        _ => Probe::More,
     }
 }
 
@@ -121,7 +116,9 @@ fn plausible(bytes: &[u8]) -> Probe {
     }
     let usual = match header.questions {
         0 => message.record().is_ok_and(|record| matches!(record.class, 1 | 3 | 4 | 254 | 255)),
-        _ => message.question().is_ok_and(|question| question.is_usual()),
+        _ => message.question().is_ok_and(|question| {
+            question.is_usual() || (header.is_usual() && question.name.is_printable() && !question.name.is_root())
+        }),
     };
     if usual { Probe::Likely(60) } else { Probe::No }
 }
@@ -133,3 +130,6 @@ impl Analyzer for Dns {
         self.0.hear(side, chunk, notes)
     }
 }
+
+#[cfg(test)]
+mod tests;

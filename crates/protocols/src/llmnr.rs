@@ -4,14 +4,14 @@
 use overheard_ledger::{Body, Exposure, Rule, Severity, When};
 use overheard_tap::{Analyzer, Chunk, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
-use crate::shared::dns_listener::{Habits, Listener};
+use crate::shared::dns_listener::{Framed, Habits, Listener, framed};
 use crate::shared::dns_message::{Message, whole};
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
     name: "llmnr",
     title: "Link-Local Multicast Name Resolution",
-    over: &[Over::Datagram],
+    over: &[Over::Datagram, Over::Stream],
     ports: &[PORT],
     standard: "RFC 4795",
     exposure: Exposure::Open,
@@ -43,7 +43,14 @@ fn probe(sample: &Sample<'_>) -> Probe {
     if !sample.has_port(PORT) {
         return Probe::No;
     }
-    let bytes = sample.first();
+    let bytes = match sample.over {
+        Over::Datagram => sample.first(),
+        Over::Stream => match framed(sample.first()) {
+            Framed::Whole(message) => message,
+            Framed::Part(_) => return Probe::More,
+            Framed::No => return Probe::No,
+        },
+    };
     match whole(bytes) {
         Some((header, Some(_))) if header.opcode() == 0 && header.questions == 1 => {
             let from_client = !sample.client.is_empty();
@@ -65,3 +72,6 @@ impl Analyzer for Llmnr {
         self.0.hear(side, chunk, notes)
     }
 }
+
+#[cfg(test)]
+mod tests;

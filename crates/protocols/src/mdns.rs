@@ -69,3 +69,6 @@ impl Analyzer for Mdns {
         self.0.hear(side, chunk, notes)
     }
 }
+
+#[cfg(test)]
+mod tests;

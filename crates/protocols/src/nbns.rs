@@ -172,3 +172,6 @@ impl Analyzer for Nbns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

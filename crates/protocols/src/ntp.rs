@@ -139,3 +139,6 @@ impl Analyzer for Ntp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use overheard_ledger::{Body, Credential, Exposure, Rule, Severity, When};
 use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
+use crate::shared::host_name::readable;
 use crate::shared::seen::Seen;
 
 /// The protocol's entry in the registry.
@@ -127,11 +128,14 @@ struct Radius {
 }
 
 impl Radius {
-    fn attributes(&mut self, code: u8, mut attributes: Cursor<'_>, notes: &mut Notes<'_>) -> Result<(), Cut> {
+    /// Hears the attributes and says how many of their bytes could be read.
+    fn attributes(&mut self, code: u8, mut attributes: Cursor<'_>, notes: &mut Notes<'_>) -> usize {
+        let mut read = 0;
         let mut user = None;
         let mut mechanism = None;
-        while !attributes.is_empty() {
-            match attribute(&mut attributes)? {
+        while let Ok(next) = attribute(&mut attributes) {
+            read = attributes.position();
+            match next {
                 (USER_NAME, name) => user = Some(name),
                 (USER_PASSWORD, _) => mechanism = Some("pap"),
                 (CHAP_PASSWORD, _) => mechanism = Some("chap"),
@@ -140,8 +144,8 @@ impl Radius {
                 _ => {}
             }
         }
-        let Some(user) = user.filter(|user| !user.is_empty()) else { return Ok(()) };
-        let name = || String::from_utf8_lossy(user).into_owned();
+        let Some(user) = user.filter(|user| !user.is_empty()) else { return read };
+        let name = || readable(user);
         match code {
             ACCESS_REQUEST if self.seen.is_new(&(code, user, mechanism)) => notes.add(Credential {
                 protocol: NAME.to_owned(),
@@ -156,7 +160,7 @@ impl Radius {
             }
             _ => {}
         }
-        Ok(())
+        read
     }
 }
 
@@ -174,11 +178,14 @@ impl Analyzer for Radius {
     fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
         match read(bytes, notes.missing() > 0) {
-            Ok((code, attributes, end)) => match self.attributes(code, attributes, notes) {
-                Err(_) if notes.missing() == 0 => Step::Took(HEADER),
-                _ => Step::Took(end),
-            },
+            Ok((code, attributes, end)) => {
+                let read = HEADER + self.attributes(code, attributes, notes);
+                Step::Took(if notes.missing() > 0 { end } else { read })
+            }
             Err(cut) => Step::NotMine(cut),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

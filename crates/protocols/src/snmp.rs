@@ -5,6 +5,7 @@ use overheard_ledger::{Account, Body, Credential, Exposure, Rule, Severity, When
 use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::ber::{INTEGER, OCTET_STRING, SEQUENCE, element, tagged, unsigned};
+use crate::shared::host_name::readable;
 use crate::shared::seen::Seen;
 
 /// The protocol's entry in the registry.
@@ -210,7 +211,7 @@ struct Snmp {
 impl Snmp {
     fn community(&mut self, community: &[u8], notes: &mut Notes<'_>) {
         if self.seen.is_new(&(COMMUNITY, community)) {
-            let secret = Some(notes.mask(&String::from_utf8_lossy(community)));
+            let secret = Some(notes.mask(&readable(community)));
             notes.add(Credential {
                 protocol: NAME.to_owned(),
                 mechanism: COMMUNITY.to_owned(),
@@ -226,7 +227,7 @@ impl Snmp {
             notes.add(Credential {
                 protocol: NAME.to_owned(),
                 mechanism: USM.to_owned(),
-                user: Some(String::from_utf8_lossy(user).into_owned()),
+                user: Some(readable(user)),
                 crackable,
                 ..Credential::default()
             });
@@ -265,3 +266,6 @@ impl Analyzer for Snmp {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

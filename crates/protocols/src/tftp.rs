@@ -5,7 +5,7 @@
 //! in which the server speaks first.
 
 use overheard_ledger::{Account, Body, Exposure, HintBody, Object, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step};
 use sha2::{Digest as _, Sha256};
 
 use crate::shared::host_name::printable;
@@ -123,6 +123,8 @@ struct Transfer {
     block: u16,
     bytes: u64,
     hash: Sha256,
+    /// Its first block, and what came last.
+    evidence: Evidence,
     /// Blocks that were acknowledged: only then is it believed to be a file.
     acknowledged: bool,
     /// Whether a block is missing.
@@ -163,6 +165,7 @@ impl Tftp {
             block: 0,
             bytes: 0,
             hash: Sha256::new(),
+            evidence: notes.evidence(),
             acknowledged: false,
             holes: false,
             ended: false,
@@ -196,21 +199,26 @@ impl Tftp {
 
     /// Writes the file down, once.
     fn write(&mut self, notes: &mut Notes<'_>) {
-        let Some(transfer) = &mut self.transfer else { return };
+        let Some(transfer) = &mut self.transfer else {
+            return;
+        };
         if transfer.written || !transfer.acknowledged {
             return;
         }
         transfer.written = true;
         let complete = transfer.ended && !transfer.holes;
-        let sha256 = complete.then(|| transfer.hash.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        notes.add(Object {
+        let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let file = Object {
             protocol: NAME.to_owned(),
             name: self.name.clone(),
             media_type: None,
             bytes: transfer.bytes,
-            sha256,
+            sha256: complete.then(|| hex(transfer.hash.clone())),
             complete,
-        });
+        };
+        let mut evidence = transfer.evidence.clone();
+        evidence.join(&notes.evidence());
+        notes.add_with(file, evidence);
     }
 }
 
@@ -235,3 +243,6 @@ impl Analyzer for Tftp {
         Step::Took(bytes.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,30 @@
 use overheard_ledger::{Account, HintBody, Name as NameRecord};
 use overheard_tap::{Chunk, Cursor, Cut, Notes, Over, Side, Step};
 
-use super::dns_message::{A, AAAA, AXFR, IXFR, Message, Question};
+use super::dns_message::{A, AAAA, AXFR, HEADER, IXFR, Message, Question};
 use super::seen::Seen;
+
+/// The beginning of a stream of messages.
+pub(crate) enum Framed<'a> {
+    /// The first message.
+    Whole(&'a [u8]),
+    /// What there is of it, maybe nothing.
+    Part(&'a [u8]),
+    /// Too short for a message.
+    No,
+}
+
+/// Looks for the first message of a stream.
+pub(crate) fn framed(bytes: &[u8]) -> Framed<'_> {
+    let mut cursor = Cursor::new("dns", bytes);
+    match cursor.u16().map(usize::from) {
+        Ok(length) if length < HEADER => Framed::No,
+        Ok(length) => cursor
+            .take(length)
+            .map_or_else(|_| Framed::Part(cursor.peek()), Framed::Whole),
+        Err(_) => Framed::Part(&[]),
+    }
+}
 
 /// What a protocol does with the messages.
 #[derive(Debug)]

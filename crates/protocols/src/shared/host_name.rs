@@ -29,6 +29,20 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// The bytes as UTF-8; control characters, and what is not UTF-8, are replaced.
+pub(crate) fn readable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars()
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
