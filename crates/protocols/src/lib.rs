@@ -18,4 +18,5 @@ registry::protocols! {
     radius,
     snmp,
     tftp,
+    tls,
 }
