@@ -11,6 +11,7 @@ registry::protocols! {
     dhcp,
     dhcpv6,
     dns,
+    dtls,
     llmnr,
     mdns,
     nbns,
