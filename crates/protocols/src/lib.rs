@@ -11,6 +11,7 @@ registry::protocols! {
     dhcp,
     dhcpv6,
     dns,
+    dtls,
     llmnr,
     mdns,
     nbns,
@@ -18,4 +19,5 @@ registry::protocols! {
     radius,
     snmp,
     tftp,
+    tls,
 }

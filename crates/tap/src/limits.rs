@@ -44,4 +44,6 @@ limits! {
     MAX_OUT_OF_ORDER: usize = 1024 * 1024;
     /// Acknowledgements after which a segment that its receiver has counts as never captured.
     MAX_REORDERED_PACKETS: u32 = 16;
+    /// Bytes of one handshake message of TLS that are kept while it is put together.
+    MAX_HANDSHAKE_MESSAGE: usize = 64 * 1024;
 }

@@ -4,10 +4,30 @@
 #[allow(dead_code)]
 pub(crate) mod ber;
 #[allow(dead_code)]
+pub(crate) mod certificate;
+#[allow(dead_code)]
 pub(crate) mod dns_listener;
 #[allow(dead_code)]
 pub(crate) mod dns_message;
 #[allow(dead_code)]
+pub(crate) mod handshake_messages;
+#[allow(dead_code)]
+pub(crate) mod hello;
+#[cfg(test)]
+pub(crate) mod hello_samples;
+#[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
+pub(crate) mod iana;
+#[allow(dead_code)]
+pub(crate) mod ja4;
+#[allow(dead_code)]
+pub(crate) mod key_exchange;
+#[allow(dead_code)]
+pub(crate) mod negotiation;
+#[allow(dead_code)]
+pub(crate) mod sealing_rules;
+#[allow(dead_code)]
 pub(crate) mod seen;
+#[allow(dead_code)]
+pub(crate) mod ssl2;

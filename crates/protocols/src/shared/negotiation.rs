@@ -1,0 +1,371 @@
+//! A handshake of TLS or DTLS as it is overheard: the messages come from either side in any order, and
+//! become one record when what the sides agreed on is known.
+
+use overheard_ledger::{Certificate, Handshake, Name};
+use overheard_tap::{Cursor, Cut, Evidence, Notes, Side};
+
+use super::hello::{ClientHello, ServerHello, message};
+use super::key_exchange::{self, Ephemeral};
+use super::{certificate, iana};
+
+/// The most server names of one conversation that are written down.
+const MAX_SERVER_NAMES: usize = 8;
+
+/// The handshake of one conversation.
+#[derive(Debug)]
+pub struct Negotiation {
+    protocol: &'static str,
+    /// Who said the ClientHello: not always who opened the conversation.
+    caller: Option<Side>,
+    client: Option<Box<ClientHello>>,
+    server: Option<Box<ServerHello>>,
+    /// Whether a HelloRetryRequest was heard.
+    retried: bool,
+    ephemeral: Option<Ephemeral>,
+    certificate: Option<Box<Certificate>>,
+    /// Whether the server said more than its hello: no session of TLS 1.2 or before was resumed.
+    full: bool,
+    /// Whether the server went to the cipher right after its hello.
+    resumed: Option<bool>,
+    /// Whether the server's part is over.
+    answered: bool,
+    closed: [bool; 2],
+    names: Vec<String>,
+    evidence: Evidence,
+    written: bool,
+}
+
+impl Negotiation {
+    /// A handshake of `tls` or `dtls` of which nothing was heard.
+    pub fn new(protocol: &'static str) -> Negotiation {
+        Negotiation {
+            protocol,
+            caller: None,
+            client: None,
+            server: None,
+            retried: false,
+            ephemeral: None,
+            certificate: None,
+            full: false,
+            resumed: None,
+            answered: false,
+            closed: [false; 2],
+            names: Vec::new(),
+            evidence: Evidence::default(),
+            written: false,
+        }
+    }
+
+    /// Hears the body of a handshake message, proved by `evidence`.
+    ///
+    /// # Errors
+    /// [`Cut`] where a hello cannot be read; nothing was noted then.
+    pub fn hear(
+        &mut self,
+        side: Side,
+        kind: u8,
+        body: &[u8],
+        evidence: &Evidence,
+        notes: &mut Notes<'_>,
+    ) -> Result<(), Cut> {
+        match kind {
+            message::CLIENT_HELLO => {
+                let hello = if self.protocol == "dtls" {
+                    ClientHello::parse_dtls(body)?
+                } else {
+                    ClientHello::parse(body)?
+                };
+                self.hear_client(side, hello, evidence, notes);
+            }
+            message::SERVER_HELLO => self.hear_server(side, ServerHello::parse(body)?, evidence),
+            message::HELLO_RETRY_REQUEST => {
+                self.hear_server(side, ServerHello::parse_draft_retry(body)?, evidence)
+            }
+            message::CERTIFICATE if side == self.answerer() => {
+                self.full = true;
+                if self.certificate.is_none() && !self.written {
+                    self.certificate = certificate::first_of(body).map(Box::new);
+                }
+            }
+            message::SERVER_KEY_EXCHANGE => {
+                self.full = true;
+                let suite = self.server.as_ref().and_then(|server| server.cipher_suite);
+                if let (None, Ok(Some(ephemeral))) =
+                    (self.ephemeral, server_key_exchange(suite, body))
+                {
+                    self.ephemeral = Some(ephemeral);
+                    self.evidence.join(evidence);
+                }
+            }
+            message::SERVER_HELLO_DONE => {
+                self.full = true;
+                self.answered = true;
+                self.resumed = Some(false);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Hears a ClientHello. The first one counts, unless the server asked for another one: then that is what
+    /// the server answers, and what JA4 is taken of.
+    pub fn hear_client(
+        &mut self,
+        side: Side,
+        hello: ClientHello,
+        evidence: &Evidence,
+        notes: &mut Notes<'_>,
+    ) {
+        if let Some(name) = &hello.server_name
+            && !self.names.contains(name)
+            && self.names.len() < MAX_SERVER_NAMES
+        {
+            self.names.push(name.clone());
+            notes.add_with(
+                Name {
+                    source: "tls-sni".to_owned(),
+                    name: name.clone(),
+                },
+                evidence.clone(),
+            );
+        }
+        let repeated = self.client.is_some() && self.retried && self.server.is_none();
+        if !self.written && (self.client.is_none() || repeated) {
+            let before = self.client.take().and_then(|before| before.server_name);
+            self.caller = self.caller.or(Some(side));
+            self.client = Some(Box::new(ClientHello {
+                server_name: before.or(hello.server_name.clone()),
+                ..hello
+            }));
+            self.evidence.join(evidence);
+        }
+    }
+
+    /// Hears a ServerHello or HelloRetryRequest. The first ServerHello counts.
+    pub fn hear_server(&mut self, side: Side, hello: ServerHello, evidence: &Evidence) {
+        self.caller = self.caller.or(Some(side.other()));
+        if hello.retry {
+            self.retried = true;
+        } else if self.server.is_none() {
+            self.answered |= hello.is_tls13();
+            self.server = Some(Box::new(hello));
+            self.evidence.join(evidence);
+        }
+    }
+
+    /// From here on `side` says nothing more that can be understood: it goes to the cipher, ends, or was lost.
+    pub fn close(&mut self, side: Side) {
+        if let Some(closed) = self.closed.get_mut(side.index()) {
+            *closed = true;
+        }
+    }
+
+    /// `side` goes to the cipher that was agreed on (ChangeCipherSpec of TLS 1.2 and before).
+    pub fn change_cipher(&mut self, side: Side) {
+        if side == self.answerer() && self.server.is_some() && self.resumed.is_none() {
+            self.resumed = Some(!self.full);
+        }
+        self.close(side);
+    }
+
+    /// Writes the record once all is known that will be.
+    pub fn write_when_known(&mut self, notes: &mut Notes<'_>) {
+        let closed = |side: Side| self.closed.get(side.index()).copied().unwrap_or_default();
+        let asked = self.client.is_some() || closed(self.answerer().other());
+        let answered = self.answered || closed(self.answerer());
+        if asked && answered {
+            self.write(notes);
+        }
+    }
+
+    /// Writes the record with what is known, if anything is.
+    pub fn write(&mut self, notes: &mut Notes<'_>) {
+        if self.written || (!self.has_hello() && self.ephemeral.is_none()) {
+            return;
+        }
+        self.written = true;
+        let mut record = key_exchange::handshake(
+            self.protocol,
+            self.client.as_deref(),
+            self.server.as_deref(),
+            self.ephemeral,
+        );
+        if record.resumed.is_none() && self.server.is_some() {
+            record.resumed = self.resumed.or_else(|| self.session_echoed());
+        }
+        record.certificate = self.certificate.take().map(|certificate| *certificate);
+        if self.client.as_ref().is_some_and(|client| client.is_ssl2) {
+            // The fingerprint is of hellos in records of TLS.
+            record.ja4 = None;
+        }
+        self.add(record, notes);
+    }
+
+    /// Writes a record that was made elsewhere in place of that of this handshake.
+    pub fn write_instead(&mut self, record: Handshake, notes: &mut Notes<'_>) {
+        if !self.written {
+            self.written = true;
+            self.add(record, notes);
+        }
+    }
+
+    /// More frames that prove the record.
+    pub fn join_evidence(&mut self, evidence: &Evidence) {
+        self.evidence.join(evidence);
+    }
+
+    fn add(&self, record: Handshake, notes: &mut Notes<'_>) {
+        notes.expose(key_exchange::exposure(&record));
+        notes.add_with(record, self.evidence.clone());
+    }
+
+    /// A server that takes up an earlier session repeats the session id that the client offered (RFC 5246
+    /// section 7.4.1.3). Holds only where the server said nothing else.
+    fn session_echoed(&self) -> Option<bool> {
+        let (client, server) = (self.client.as_ref()?, self.server.as_ref()?);
+        let echoed =
+            !self.full && !client.session_id.is_empty() && client.session_id == server.session_id;
+        echoed.then_some(true)
+    }
+
+    /// Whether a hello was heard, from either side.
+    pub fn has_hello(&self) -> bool {
+        self.client.is_some() || self.server.is_some() || self.retried
+    }
+
+    /// Who answers the ClientHello: the server, unless the hellos say otherwise.
+    pub fn answerer(&self) -> Side {
+        self.caller.map_or(Side::Server, Side::other)
+    }
+
+    /// Whether TLS 1.3 (or DTLS 1.3) was agreed on; `None` before the ServerHello.
+    pub fn is_tls13(&self) -> Option<bool> {
+        self.server.as_ref().map(|server| server.is_tls13())
+    }
+
+    /// Whether a second ClientHello may follow a ChangeCipherSpec of the client.
+    pub fn may_repeat(&self) -> bool {
+        self.server.is_none()
+            && (self.retried
+                || self
+                    .client
+                    .as_ref()
+                    .is_some_and(|client| client.offers_tls13()))
+    }
+
+    /// Whether SSL 2.0 may still be agreed on.
+    pub fn may_be_ssl2(&self) -> bool {
+        self.server.is_none() && self.client.as_ref().is_some_and(|client| client.is_ssl2)
+    }
+
+    /// Whether the client announced data before the server's answer.
+    pub fn has_early_data(&self) -> bool {
+        self.server.is_none() && self.client.as_ref().is_some_and(|client| client.early_data)
+    }
+
+    /// Whether the cipher suite that was agreed on does not encrypt.
+    pub fn is_null(&self) -> bool {
+        let suite = self.server.as_ref().and_then(|server| server.cipher_suite);
+        suite
+            .and_then(iana::known_cipher_suite)
+            .is_some_and(key_exchange::is_null)
+    }
+}
+
+/// What a ServerKeyExchange says of the ephemeral key (RFC 5246 section 7.4.3, RFC 8422 section 5.4,
+/// RFC 4279, RFC 5489); `None` where the suite has none, or is not known.
+fn server_key_exchange(suite: Option<u16>, body: &[u8]) -> Result<Option<Ephemeral>, Cut> {
+    let Some(suite) = suite.and_then(iana::known_cipher_suite) else {
+        return Ok(None);
+    };
+    let mut cursor = Cursor::new("tls server key exchange", body);
+    if suite.contains("PSK") {
+        cursor.vector16("psk identity hint")?;
+    }
+    let curve = ["ECDHE_", "ECDH_anon_", "IBSDH_"]
+        .iter()
+        .any(|part| suite.contains(part));
+    if curve {
+        const NAMED_CURVE: u8 = 3;
+        return Ok(Some(match cursor.u8()? {
+            NAMED_CURVE => Ephemeral::Curve(cursor.u16()?),
+            _ => Ephemeral::ExplicitCurve,
+        }));
+    }
+    if ["DHE_", "DH_anon_"].iter().any(|part| suite.contains(part)) {
+        return Ok(Some(field(cursor.vector16("prime")?.rest())));
+    }
+    Ok(None)
+}
+
+/// A finite field by its prime: those of RFC 7919 share their first bytes and differ in length.
+fn field(prime: &[u8]) -> Ephemeral {
+    const FFDHE: &[u8] = &[
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xad, 0xf8, 0x54, 0x58, 0xa2, 0xbb, 0x4a,
+        0x9a,
+    ];
+    let start = prime
+        .iter()
+        .position(|&byte| byte != 0)
+        .unwrap_or(prime.len());
+    let prime = prime.get(start..).unwrap_or_default();
+    if prime.starts_with(FFDHE) {
+        match prime.len() {
+            256 => return Ephemeral::Field(0x100),
+            384 => return Ephemeral::Field(0x101),
+            512 => return Ephemeral::Field(0x102),
+            768 => return Ephemeral::Field(0x103),
+            1024 => return Ephemeral::Field(0x104),
+            _ => {}
+        }
+    }
+    let unused = prime
+        .first()
+        .map_or(0, |byte| byte.leading_zeros() as usize);
+    Ephemeral::OwnField(prime.len() * 8 - unused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_curve_is_read_behind_the_identity_hint_too() {
+        assert_eq!(
+            server_key_exchange(Some(0xc02f), &[3, 0, 29, 32]),
+            Ok(Some(Ephemeral::Curve(29)))
+        );
+        assert_eq!(
+            server_key_exchange(Some(0xc037), &[0, 1, 7, 3, 0, 23]),
+            Ok(Some(Ephemeral::Curve(23)))
+        );
+        assert_eq!(
+            server_key_exchange(Some(0xc02f), &[1, 0]),
+            Ok(Some(Ephemeral::ExplicitCurve))
+        );
+        assert!(server_key_exchange(Some(0xc02f), &[3, 0]).is_err());
+    }
+
+    #[test]
+    fn a_field_has_its_name_or_its_size() {
+        let mut prime = vec![0xff; 256];
+        prime[8..16].copy_from_slice(&[0xad, 0xf8, 0x54, 0x58, 0xa2, 0xbb, 0x4a, 0x9a]);
+        assert_eq!(field(&prime), Ephemeral::Field(0x100));
+        assert_eq!(field(&[0xff; 128]), Ephemeral::OwnField(1024));
+        assert_eq!(field(&[0, 0x7f, 0xff]), Ephemeral::OwnField(15));
+        assert_eq!(field(&[]), Ephemeral::OwnField(0));
+        assert_eq!(
+            server_key_exchange(Some(0x0033), &[0, 2, 0xff, 1]),
+            Ok(Some(Ephemeral::OwnField(16)))
+        );
+    }
+
+    #[test]
+    fn key_transport_has_no_ephemeral_key() {
+        assert_eq!(
+            server_key_exchange(Some(0x002f), &[0, 2, 0xff, 1]),
+            Ok(None)
+        );
+        assert_eq!(server_key_exchange(None, &[3, 0, 29]), Ok(None));
+    }
+}
