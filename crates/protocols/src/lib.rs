@@ -11,11 +11,13 @@ registry::protocols! {
     dhcp,
     dhcpv6,
     dns,
+    http,
     llmnr,
     mdns,
     nbns,
     ntp,
     radius,
     snmp,
+    ssdp,
     tftp,
 }

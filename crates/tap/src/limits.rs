@@ -44,4 +44,6 @@ limits! {
     MAX_OUT_OF_ORDER: usize = 1024 * 1024;
     /// Acknowledgements after which a segment that its receiver has counts as never captured.
     MAX_REORDERED_PACKETS: u32 = 16;
+    /// Bytes that one message's content may grow to when its coding (gzip, deflate) is undone.
+    MAX_CONTENT: u64 = 64 * 1024 * 1024;
 }
