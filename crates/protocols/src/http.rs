@@ -155,6 +155,8 @@ impl Http {
 
     fn bytes(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
         let mut at = 0_usize;
+        // Whether anything was understood: the steps that say otherwise take back what was written.
+        let mut moved = false;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             if rest.is_empty() {
@@ -162,13 +164,19 @@ impl Http {
             }
             match self.step(side, rest, notes) {
                 Progress::Took(taken) => {
+                    moved = true;
+                    at = at.saturating_add(taken);
                     if taken > 0 {
                         self.half(side).scanned = 0;
                     }
-                    at = at.saturating_add(taken);
                 }
-                Progress::Become(taken, next) => return Step::Become { took: at.saturating_add(taken), next },
-                Progress::Wait(_) | Progress::NotMine if at > 0 => return Step::Took(at),
+                Progress::Become(taken, next) => {
+                    return Step::Become {
+                        took: at.saturating_add(taken),
+                        next,
+                    };
+                }
+                Progress::Wait(_) | Progress::NotMine if moved => return Step::Took(at),
                 Progress::Wait(needed) => return Step::Need(needed),
                 Progress::NotMine => return Step::NotMine(Cut::wrong("http start line", 0)),
             }
