@@ -6,7 +6,9 @@
 //! knowledge is another protocol.
 
 use overheard_ledger::Exposure;
-use overheard_tap::{Account, Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Account, Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::http_message::{Look, look};
 
@@ -48,7 +50,11 @@ const MAX_EMPTY: usize = 16;
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let [client, server] = [sample.client, sample.server].map(|bytes| {
-        let empty = bytes.iter().take(MAX_EMPTY).take_while(|&&byte| byte == b'\r' || byte == b'\n').count();
+        let empty = bytes
+            .iter()
+            .take(MAX_EMPTY)
+            .take_while(|&&byte| byte == b'\r' || byte == b'\n')
+            .count();
         look(bytes.get(empty..).unwrap_or_default())
     });
     match (client, server) {
@@ -199,7 +205,9 @@ impl Http {
                             return self.half(side).to(State::Start, 0);
                         }
                         Look::More if length < left => {
-                            return self.half(side).wait(State::Length(left), bytes.len().saturating_add(1));
+                            return self
+                                .half(side)
+                                .wait(State::Length(left), bytes.len().saturating_add(1));
                         }
                         _ => {}
                     }
@@ -232,9 +240,9 @@ impl Http {
                     self.finish(side, true, notes);
                     Progress::Took(taken)
                 }
-                Line::Whole(_, taken) if lines < MAX_LINES => {
-                    self.half(side).to(State::Trailers(lines.saturating_add(1)), taken)
-                }
+                Line::Whole(_, taken) if lines < MAX_LINES => self
+                    .half(side)
+                    .to(State::Trailers(lines.saturating_add(1)), taken),
                 Line::Whole(..) | Line::TooLong => self.lose(side, true, notes),
             },
             State::UntilClose(begun) => {
@@ -244,8 +252,12 @@ impl Http {
                         self.finish(side, true, notes);
                         return Progress::Took(0);
                     }
-                    Look::More if b"HTTP/1.".starts_with(bytes) || bytes.starts_with(b"HTTP/1.") => {
-                        return self.half(side).wait(State::UntilClose(false), bytes.len().saturating_add(1));
+                    Look::More
+                        if b"HTTP/1.".starts_with(bytes) || bytes.starts_with(b"HTTP/1.") =>
+                    {
+                        return self
+                            .half(side)
+                            .wait(State::UntilClose(false), bytes.len().saturating_add(1));
                     }
                     _ => {}
                 }
@@ -255,7 +267,9 @@ impl Http {
             State::Asked(next) => match look(bytes) {
                 // Asked in vain: it goes on as before.
                 Look::Request | Look::Status => Progress::Took(0),
-                Look::More => self.half(side).wait(State::Asked(next), bytes.len().saturating_add(1)),
+                Look::More => self
+                    .half(side)
+                    .wait(State::Asked(next), bytes.len().saturating_add(1)),
                 // It speaks the new protocol already: the answer was not captured.
                 Look::No => {
                     self.exchange.give_up(notes);
@@ -288,7 +302,13 @@ impl Http {
         }
     }
 
-    fn fields(&mut self, side: Side, mut head: Box<Head>, bytes: &[u8], notes: &mut Notes<'_>) -> Progress {
+    fn fields(
+        &mut self,
+        side: Side,
+        mut head: Box<Head>,
+        bytes: &[u8],
+        notes: &mut Notes<'_>,
+    ) -> Progress {
         let (line, taken) = match self.half(side).folded_line(bytes) {
             Line::Whole(line, taken) => (line, taken),
             Line::Wait(needed) => return self.half(side).wait(State::Fields(head), needed),
@@ -316,7 +336,13 @@ impl Http {
     }
 
     /// A head is whole; it took so many bytes with its last line.
-    fn head(&mut self, side: Side, mut head: Head, taken: usize, notes: &mut Notes<'_>) -> Progress {
+    fn head(
+        &mut self,
+        side: Side,
+        mut head: Head,
+        taken: usize,
+        notes: &mut Notes<'_>,
+    ) -> Progress {
         let (length, name) = match &head.start {
             Start::Request(asked) => {
                 let name = asked.name.clone();
@@ -329,14 +355,24 @@ impl Http {
             Start::Status(100 | 102..=199) => return Progress::Took(taken),
             &Start::Status(status) => {
                 let asked = self.exchange.answer(status, &head.evidence, notes);
-                let method = asked.as_ref().map_or("", |asked| asked.request.method.as_str());
+                let method = asked
+                    .as_ref()
+                    .map_or("", |asked| asked.request.method.as_str());
                 let change = asked.as_ref().and_then(|asked| asked.change);
                 if status == 101 || (method == "CONNECT" && (200..300).contains(&status)) {
-                    let next = head.upgrade.as_deref().map(head::protocol_named).filter(|_| status == 101);
+                    let next = head
+                        .upgrade
+                        .as_deref()
+                        .map(head::protocol_named)
+                        .filter(|_| status == 101);
                     self.exchange.give_up(notes);
                     return Progress::Become(taken, next.or(change).unwrap_or(Next::Probe));
                 }
-                let length = if method == "HEAD" { Length::Known(0) } else { head.answer_length(status) };
+                let length = if method == "HEAD" {
+                    Length::Known(0)
+                } else {
+                    head.answer_length(status)
+                };
                 (length, asked.and_then(|asked| asked.name))
             }
         };
@@ -361,8 +397,14 @@ impl Http {
             Line::Wait(needed) => return self.half(side).wait(State::ChunkSize, needed),
             Line::TooLong => return self.lose(side, true, notes),
         };
-        let size = line.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        let size = std::str::from_utf8(size).ok().filter(|size| !size.starts_with('+'));
+        let size = line
+            .split(|&byte| byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let size = std::str::from_utf8(size)
+            .ok()
+            .filter(|size| !size.starts_with('+'));
         match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
             Some(0) => self.half(side).to(State::Trailers(0), taken),
             Some(size) => self.half(side).to(State::Chunk(size), taken),
@@ -391,11 +433,21 @@ impl Http {
 
     /// Looks for a request line at the beginning of a line, and for a status line anywhere: a body may
     /// end without a line end.
-    fn resynchronise(&mut self, side: Side, line_start: bool, bytes: &[u8], notes: &mut Notes<'_>) -> Progress {
+    fn resynchronise(
+        &mut self,
+        side: Side,
+        line_start: bool,
+        bytes: &[u8],
+        notes: &mut Notes<'_>,
+    ) -> Progress {
         if line_start {
             match look(bytes) {
                 Look::Request | Look::Status => return Progress::Took(0),
-                Look::More => return self.half(side).wait(State::Lost(true), bytes.len().saturating_add(1)),
+                Look::More => {
+                    return self
+                        .half(side)
+                        .wait(State::Lost(true), bytes.len().saturating_add(1));
+                }
                 Look::No => {}
             }
         }
@@ -509,12 +561,17 @@ impl Half {
     /// The first line, without CRLF or LF.
     fn line<'a>(&mut self, bytes: &'a [u8], most: usize) -> Line<'a> {
         // No further than the limit, so that it holds however the bytes were cut into segments.
-        let unsearched = bytes.get(self.scanned..bytes.len().min(most)).unwrap_or_default();
+        let unsearched = bytes
+            .get(self.scanned..bytes.len().min(most))
+            .unwrap_or_default();
         match unsearched.iter().position(|&byte| byte == b'\n') {
             Some(at) => {
                 let end = self.scanned.saturating_add(at);
                 let line = bytes.get(..end).unwrap_or_default();
-                Line::Whole(line.strip_suffix(b"\r").unwrap_or(line), end.saturating_add(1))
+                Line::Whole(
+                    line.strip_suffix(b"\r").unwrap_or(line),
+                    end.saturating_add(1),
+                )
             }
             None if bytes.len() >= most => Line::TooLong,
             None => {

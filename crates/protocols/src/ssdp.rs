@@ -18,7 +18,11 @@ pub static PROTOCOL: Protocol = Protocol {
     standard: "UPnP Device Architecture 2.0 section 1",
     exposure: Exposure::Open,
     probe,
-    begin: |_| Box::new(Ssdp { said: BTreeSet::new() }),
+    begin: |_| {
+        Box::new(Ssdp {
+            said: BTreeSet::new(),
+        })
+    },
     rules: &[Rule {
         id: DEVICES,
         title: "Devices that announce themselves",
@@ -52,8 +56,12 @@ struct Ssdp {
 
 impl Analyzer for Ssdp {
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
-        let Some(message) = read(bytes) else { return Step::NotMine(Cut::wrong("ssdp message", 0)) };
+        let Chunk::Bytes(bytes) = chunk else {
+            return Step::Took(0);
+        };
+        let Some(message) = read(bytes) else {
+            return Step::NotMine(Cut::wrong("ssdp message", 0));
+        };
         if let Some(method) = message.method {
             notes.add(Request {
                 method: method.to_owned(),
@@ -94,15 +102,24 @@ fn read(datagram: &[u8]) -> Option<Message> {
         Look::Status if status(line).is_some() => None,
         _ => return None,
     };
-    let mut message = Message { method, host: None, device: None };
+    let mut message = Message {
+        method,
+        host: None,
+        device: None,
+    };
     let mut is_answer = false;
     for (name, value) in fields(datagram) {
         let text = String::from_utf8_lossy(value);
         match name.to_ascii_lowercase().as_slice() {
             b"host" => message.host = Some(text.into_owned()).filter(|host| !host.is_empty()),
             b"server" if method != Some("M-SEARCH") => {
-                message.device = Some(text.chars().filter(|c| !c.is_control()).take(MAX_DESCRIPTION).collect::<String>())
-                    .filter(|device| !device.is_empty());
+                message.device = Some(
+                    text.chars()
+                        .filter(|c| !c.is_control())
+                        .take(MAX_DESCRIPTION)
+                        .collect::<String>(),
+                )
+                .filter(|device| !device.is_empty());
             }
             b"st" | b"usn" => is_answer = true,
             _ => {}

@@ -28,7 +28,8 @@ impl Body {
     pub fn new(name: Option<String>, head: &Head, notes: &Notes<'_>) -> Body {
         let media_type = head.media_type.clone();
         let is_request = matches!(head.start, Start::Request(_));
-        let is_form = is_request && media_type.as_deref() == Some("application/x-www-form-urlencoded");
+        let is_form =
+            is_request && media_type.as_deref() == Some("application/x-www-form-urlencoded");
         Body {
             content: Content::new(head.coding, if is_form { MAX_FORM } else { 0 }),
             name,
@@ -61,8 +62,13 @@ impl Body {
         let (frame, time) = self.last;
         self.evidence.join(&Evidence::new(&[frame], time));
         let complete = whole && !self.holed && summary.sound;
-        let form = summary.excerpt.as_deref().filter(|_| self.is_form && complete);
-        let login = form.and_then(login_form::find).map(|found| credentials::form(&found, notes));
+        let form = summary
+            .excerpt
+            .as_deref()
+            .filter(|_| self.is_form && complete);
+        let login = form
+            .and_then(login_form::find)
+            .map(|found| credentials::form(&found, notes));
         let login = login.map(|login| (login, self.evidence.clone()));
         if summary.bytes > 0 {
             notes.add_with(

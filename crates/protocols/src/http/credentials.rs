@@ -41,7 +41,10 @@ pub fn authorization(value: &str, refusal: u16, notes: &Notes<'_>) -> Option<Log
         "ntlm" | "negotiate" => negotiate(rest, notes)?,
         _ => return None,
     };
-    Some(Login { refusal: Some(refusal), ..login })
+    Some(Login {
+        refusal: Some(refusal),
+        ..login
+    })
 }
 
 /// RFC 7617.
@@ -76,15 +79,28 @@ fn negotiate(rest: &str, notes: &Notes<'_>) -> Option<Login> {
 
 /// The cookies in the value of Cookie. Each name counts once for a conversation.
 pub fn cookies<'a>(value: &'a str, notes: &'a Notes<'_>) -> impl Iterator<Item = Login> + 'a {
-    let pairs = value.split(';').take(MAX_COOKIES).filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty()).map(|(name, value)| {
-        let mut hasher = DefaultHasher::new();
-        ("cookie name", name.trim()).hash(&mut hasher);
-        Login { key: hasher.finish(), ..login("cookie", None, Some(value.trim()), notes) }
-    })
+    let pairs = value
+        .split(';')
+        .take(MAX_COOKIES)
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty())
+        .map(|(name, value)| {
+            let mut hasher = DefaultHasher::new();
+            ("cookie name", name.trim()).hash(&mut hasher);
+            Login {
+                key: hasher.finish(),
+                ..login("cookie", None, Some(value.trim()), notes)
+            }
+        })
 }
 
 /// A login that was typed into a form.
 pub fn form(found: &login_form::Login, notes: &Notes<'_>) -> Login {
-    login("form", Some(found.user.clone()), Some(&found.password), notes)
+    login(
+        "form",
+        Some(found.user.clone()),
+        Some(&found.password),
+        notes,
+    )
 }

@@ -45,11 +45,25 @@ impl Exchange {
     /// A request is known, as far as it was captured: it waits for its answer, or has it already.
     pub fn request(&mut self, head: &mut Head, notes: &mut Notes<'_>) {
         let change = head.change();
-        let Start::Request(Asked { method, target, authority, name }) = &mut head.start else { return };
+        let Start::Request(Asked {
+            method,
+            target,
+            authority,
+            name,
+        }) = &mut head.start
+        else {
+            return;
+        };
         if let Some(host) = head.host.as_deref().and_then(host_name)
             && self.first_time(&("host", &host))
         {
-            notes.add_with(Name { source: "http-host".to_owned(), name: host }, head.evidence.clone());
+            notes.add_with(
+                Name {
+                    source: "http-host".to_owned(),
+                    name: host,
+                },
+                head.evidence.clone(),
+            );
         }
         let host = head.host.take().or_else(|| authority.take());
         let pending = Pending {
@@ -65,7 +79,11 @@ impl Exchange {
             logins: std::mem::take(&mut head.logins),
         };
         // An answer that was said before the request belongs to one that was not captured.
-        while self.early.front().is_some_and(|(_, answer)| answer.time() < pending.evidence.time()) {
+        while self
+            .early
+            .front()
+            .is_some_and(|(_, answer)| answer.time() < pending.evidence.time())
+        {
             self.early.pop_front();
         }
         if let Some((status, evidence)) = self.early.pop_front() {
@@ -82,7 +100,12 @@ impl Exchange {
     }
 
     /// A final answer. Gives the request that it belongs to, where that is known.
-    pub fn answer(&mut self, status: u16, evidence: &Evidence, notes: &mut Notes<'_>) -> Option<Pending> {
+    pub fn answer(
+        &mut self,
+        status: u16,
+        evidence: &Evidence,
+        notes: &mut Notes<'_>,
+    ) -> Option<Pending> {
         if self.given_up > 0 && !self.lost_answers {
             self.given_up -= 1;
             return None;
@@ -134,7 +157,12 @@ impl Exchange {
         }
     }
 
-    fn write(&mut self, pending: &Pending, answer: Option<(u16, &Evidence)>, notes: &mut Notes<'_>) {
+    fn write(
+        &mut self,
+        pending: &Pending,
+        answer: Option<(u16, &Evidence)>,
+        notes: &mut Notes<'_>,
+    ) {
         let mut evidence = pending.evidence.clone();
         if let Some((_, answered_in)) = answer {
             evidence.join(answered_in);
@@ -143,15 +171,25 @@ impl Exchange {
         for login in &pending.logins {
             if self.first_time(&login.key) {
                 let mut credential = login.credential.clone();
-                credential.accepted = login.refusal.zip(status).and_then(|(refusal, status)| match status {
-                    _ if status == refusal => Some(false),
-                    101..=399 => Some(true),
-                    _ => None,
-                });
+                credential.accepted =
+                    login
+                        .refusal
+                        .zip(status)
+                        .and_then(|(refusal, status)| match status {
+                            _ if status == refusal => Some(false),
+                            101..=399 => Some(true),
+                            _ => None,
+                        });
                 notes.add_with(credential, evidence.clone());
             }
         }
-        notes.add_with(Request { status, ..pending.request.clone() }, evidence);
+        notes.add_with(
+            Request {
+                status,
+                ..pending.request.clone()
+            },
+            evidence,
+        );
     }
 
     /// Whether this was not said before. What is beyond [`MAX_SAID`] counts as new.

@@ -96,11 +96,18 @@ impl Start {
         let login = query.and_then(|query| login_form::find(query.as_bytes()));
         let asked = Asked {
             authority: authority(&target),
-            name: if method == "CONNECT" { None } else { file_name(&target) },
+            name: if method == "CONNECT" {
+                None
+            } else {
+                file_name(&target)
+            },
             target: mask_query(&target, notes.reveal()),
             method,
         };
-        Some((Start::Request(asked), login.map(|login| credentials::form(&login, notes))))
+        Some((
+            Start::Request(asked),
+            login.map(|login| credentials::form(&login, notes)),
+        ))
     }
 }
 
@@ -139,10 +146,17 @@ impl Head {
         if line.first().is_some_and(u8::is_ascii_whitespace) {
             return;
         }
-        let Some((name, value)) = message::field(line) else { return };
+        let Some((name, value)) = message::field(line) else {
+            return;
+        };
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let text = || match String::from_utf8_lossy(value) {
-            folded if folded.contains('\n') => folded.lines().map(str::trim).collect::<Vec<_>>().join(" ").into(),
+            folded if folded.contains('\n') => folded
+                .lines()
+                .map(str::trim)
+                .collect::<Vec<_>>()
+                .join(" ")
+                .into(),
             plain => plain,
         };
         let is_request = matches!(self.start, Start::Request(_));
@@ -154,8 +168,14 @@ impl Head {
         } else if is("content-encoding") {
             self.coding = Coding::named(&text());
         } else if is("content-type") {
-            let media_type = text().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            self.media_type = Some(media_type.chars().take(MAX_TEXT).collect::<String>()).filter(|text| !text.is_empty());
+            let media_type = text()
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase();
+            self.media_type = Some(media_type.chars().take(MAX_TEXT).collect::<String>())
+                .filter(|text| !text.is_empty());
         } else if is("upgrade") {
             self.upgrade = message::elements(&text()).next();
         } else if !is_request {
@@ -221,13 +241,21 @@ pub fn protocol_named(token: &str) -> Next {
 /// A length in bytes. A sign or anything else that is no digit makes it none.
 fn length(value: &str) -> Option<u64> {
     let value = value.split(',').next()?.trim();
-    if value.bytes().all(|byte| byte.is_ascii_digit()) { value.parse().ok() } else { None }
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        value.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// The host and port of a target in absolute form (RFC 9112 section 3.2.2).
 fn authority(target: &str) -> Option<String> {
     let (scheme, rest) = target.split_once("://")?;
-    if scheme.is_empty() || !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) {
+    if scheme.is_empty()
+        || !scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    {
         return None;
     }
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -238,7 +266,9 @@ fn authority(target: &str) -> Option<String> {
 /// The last part of a target's path, without its query.
 fn file_name(target: &str) -> Option<String> {
     let path = target.split(['?', '#', ';']).next()?;
-    let path = path.split_once("://").map_or(path, |(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+    let path = path.split_once("://").map_or(path, |(_, rest)| {
+        rest.split_once('/').map_or("", |(_, path)| path)
+    });
     let name = path.rsplit('/').next()?;
     (!name.is_empty() && name != "*").then(|| name.chars().take(MAX_TEXT).collect())
 }
@@ -253,7 +283,11 @@ mod tests {
             ("/a/b.html?c=/d", None, Some("b.html")),
             ("/", None, None),
             ("*", None, None),
-            ("http://ada:x@example.org:8080/a/?q", Some("example.org:8080"), None),
+            (
+                "http://ada:x@example.org:8080/a/?q",
+                Some("example.org:8080"),
+                None,
+            ),
             ("http://example.org", Some("example.org"), None),
             ("/go?to=http://example.org/x", None, Some("go")),
         ] {

@@ -11,7 +11,11 @@ pub static RULES: &[Rule] = &[
         exposure: Exposure::Open,
         when: When::Record(|seen| {
             let login = login(seen, &["basic"])?;
-            Some(format!("The web password of {} at {}", user(login), seen.server()))
+            Some(format!(
+                "The web password of {} at {}",
+                user(login),
+                seen.server()
+            ))
         }),
         remedy: "Serve the site over HTTPS only, redirect HTTP to it, and change the passwords that passed.",
         standard: "RFC 7617 section 4; RFC 9110 section 4.2.2",
@@ -25,7 +29,11 @@ pub static RULES: &[Rule] = &[
         exposure: Exposure::Weak,
         when: When::Record(|seen| {
             let login = login(seen, &["digest", "ntlm"])?;
-            Some(format!("Enough to try passwords of {} at {} offline until one fits", user(login), seen.server()))
+            Some(format!(
+                "Enough to try passwords of {} at {} offline until one fits",
+                user(login),
+                seen.server()
+            ))
         }),
         remedy: "Serve the site over HTTPS only. Replace Digest and NTLM by a login that never shows a hash of the password.",
         standard: "RFC 7616 section 5; RFC 9110 section 4.2.2",
@@ -52,7 +60,10 @@ pub static RULES: &[Rule] = &[
         exposure: Exposure::Open,
         when: When::Record(|seen| {
             login(seen, &["cookie"])?;
-            Some(format!("The cookies sent to {}, with which a session can be taken over", seen.server()))
+            Some(format!(
+                "The cookies sent to {}, with which a session can be taken over",
+                seen.server()
+            ))
         }),
         remedy: "Serve the site over HTTPS only, set the Secure attribute on every cookie, and announce HSTS.",
         standard: "RFC 6265 section 8.3; RFC 6797",
@@ -66,7 +77,11 @@ pub static RULES: &[Rule] = &[
         exposure: Exposure::Open,
         when: When::Record(|seen| {
             let login = login(seen, &["form"])?;
-            Some(format!("The password that {} typed into a form of {}", user(login), seen.server()))
+            Some(format!(
+                "The password that {} typed into a form of {}",
+                user(login),
+                seen.server()
+            ))
         }),
         remedy: "Serve the site over HTTPS only, the page with the form included, announce HSTS, and change the passwords that passed.",
         standard: "RFC 6797; RFC 9110 section 4.2.2",
@@ -78,9 +93,9 @@ pub static RULES: &[Rule] = &[
         severity: Severity::High,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Request(request) if request.method != "CONNECT" && in_clear(seen) => {
-                Some(format!("The pages and files exchanged with {}", seen.server()))
-            }
+            Body::Request(request) if request.method != "CONNECT" && in_clear(seen) => Some(
+                format!("The pages and files exchanged with {}", seen.server()),
+            ),
             _ => None,
         }),
         remedy: "Serve the site over HTTPS, redirect HTTP to it, and announce HSTS so that browsers do not ask in clear again.",
@@ -92,17 +107,31 @@ pub static RULES: &[Rule] = &[
 
 /// Whether the record was heard in HTTP that nothing seals.
 fn in_clear(seen: &Seen<'_>) -> bool {
-    let protocol = seen.conversation.and_then(|conversation| conversation.protocol.as_deref()).unwrap_or_default();
-    protocol.split('+').find(|part| matches!(*part, "http" | "tls")) == Some("http")
+    let protocol = seen
+        .conversation
+        .and_then(|conversation| conversation.protocol.as_deref())
+        .unwrap_or_default();
+    protocol
+        .split('+')
+        .find(|part| matches!(*part, "http" | "tls"))
+        == Some("http")
 }
 
 fn login<'a>(seen: &Seen<'a>, mechanisms: &[&str]) -> Option<&'a Credential> {
     match &seen.record.body {
-        Body::Credential(login) if mechanisms.contains(&login.mechanism.as_str()) && in_clear(seen) => Some(login),
+        Body::Credential(login)
+            if mechanisms.contains(&login.mechanism.as_str()) && in_clear(seen) =>
+        {
+            Some(login)
+        }
         _ => None,
     }
 }
 
 fn user(login: &Credential) -> String {
-    login.user.as_ref().filter(|user| !user.is_empty()).map_or_else(|| "somebody".to_owned(), |user| format!("“{user}”"))
+    login
+        .user
+        .as_ref()
+        .filter(|user| !user.is_empty())
+        .map_or_else(|| "somebody".to_owned(), |user| format!("“{user}”"))
 }

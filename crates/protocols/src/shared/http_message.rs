@@ -186,8 +186,8 @@ fn value_of(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// The name in a Host field: without port and trailing dot, lower case; bytes that are not printable ASCII as
-/// `\123`. Nothing where it is an address, or empty.
+/// The name in a Host field, as text for a `name` record: without its port. Nothing where it is an
+/// address, or empty.
 pub fn host_name(host: &str) -> Option<String> {
     let host = host.trim();
     if host.starts_with('[') {
@@ -198,19 +198,10 @@ pub fn host_name(host: &str) -> Option<String> {
         Some(_) => return None,
         None => host,
     };
-    let name = name.trim_end_matches('.');
-    if name.is_empty() || name.parse::<std::net::Ipv4Addr>().is_ok() {
+    if name.parse::<std::net::Ipv4Addr>().is_ok() {
         return None;
     }
-    let mut printable = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        if byte.is_ascii_graphic() {
-            printable.push(char::from(byte.to_ascii_lowercase()));
-        } else {
-            printable.push_str(&format!("\\{byte:03}"));
-        }
-    }
-    Some(printable)
+    super::host_name::host_name(name.as_bytes())
 }
 
 /// Whether a byte may stand in a token (RFC 9110 section 5.6.2).
