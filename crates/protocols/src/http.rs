@@ -114,8 +114,19 @@ enum State {
     UntilClose(bool),
     /// After a request to change the protocol, before its answer.
     Asked(Next),
-    /// Looking for the next start line. Whether the next byte begins a line.
-    Lost(bool),
+    /// Looking for the next start line.
+    Lost(Here),
+}
+
+/// What may stand right here while the next start line is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Here {
+    /// Any start line: a line begins.
+    Start,
+    /// A status line, in the middle of a line: a body may end without a line end.
+    Status,
+    /// Not known yet.
+    Unknown,
 }
 
 /// What one step of one side came to.
@@ -252,9 +263,7 @@ impl Http {
                         self.finish(side, true, notes);
                         return Progress::Took(0);
                     }
-                    Look::More
-                        if b"HTTP/1.".starts_with(bytes) || bytes.starts_with(b"HTTP/1.") =>
-                    {
+                    Look::More if may_be_status(bytes) => {
                         return self
                             .half(side)
                             .wait(State::UntilClose(false), bytes.len().saturating_add(1));
@@ -276,7 +285,7 @@ impl Http {
                     Progress::Become(0, next)
                 }
             },
-            State::Lost(line_start) => self.resynchronise(side, line_start, bytes, notes),
+            State::Lost(here) => self.resynchronise(side, here, bytes, notes),
         }
     }
 
@@ -390,22 +399,14 @@ impl Http {
         Progress::Took(taken)
     }
 
-    /// RFC 9112 section 7.1: the size in hexadecimal, maybe extensions.
+    /// RFC 9112 section 7.1: the size of a chunk, maybe extensions.
     fn chunk_size(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Progress {
         let (line, taken) = match self.half(side).line(bytes, MAX_CHUNK_LINE) {
             Line::Whole(line, taken) => (line, taken),
             Line::Wait(needed) => return self.half(side).wait(State::ChunkSize, needed),
             Line::TooLong => return self.lose(side, true, notes),
         };
-        let size = line
-            .split(|&byte| byte == b';')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
-        let size = std::str::from_utf8(size)
-            .ok()
-            .filter(|size| !size.starts_with('+'));
-        match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
+        match size_of_chunk(line) {
             Some(0) => self.half(side).to(State::Trailers(0), taken),
             Some(size) => self.half(side).to(State::Chunk(size), taken),
             None => self.lose(side, true, notes),
@@ -423,44 +424,50 @@ impl Http {
         }
     }
 
-    /// What comes next is no part of a message: the next start line is looked for.
-    /// `line_start` says whether it may stand right here.
-    fn lose(&mut self, side: Side, line_start: bool, notes: &mut Notes<'_>) -> Progress {
+    /// What comes next is no part of a message: the next start line is looked for. `may_start` says
+    /// whether it may stand right here.
+    fn lose(&mut self, side: Side, may_start: bool, notes: &mut Notes<'_>) -> Progress {
         self.finish(side, false, notes);
         self.lost_before = true;
-        self.half(side).to(State::Lost(line_start), 0)
+        if may_start {
+            return self.half(side).to(State::Lost(Here::Start), 0);
+        }
+        notes.account(Account::Malformed, 1);
+        self.half(side).to(State::Lost(Here::Unknown), 1)
     }
 
-    /// Looks for a request line at the beginning of a line, and for a status line anywhere: a body may
-    /// end without a line end.
+    /// Looks for the next start line, and books what stands before it.
     fn resynchronise(
         &mut self,
         side: Side,
-        line_start: bool,
+        here: Here,
         bytes: &[u8],
         notes: &mut Notes<'_>,
     ) -> Progress {
-        if line_start {
-            match look(bytes) {
-                Look::Request | Look::Status => return Progress::Took(0),
-                Look::More => {
-                    return self
-                        .half(side)
-                        .wait(State::Lost(true), bytes.len().saturating_add(1));
-                }
-                Look::No => {}
+        match (here, look(bytes)) {
+            (Here::Start, Look::Request | Look::Status) | (Here::Status, Look::Status) => {
+                return Progress::Took(0);
             }
+            (Here::Start, Look::More) => {
+                let needed = bytes.len().saturating_add(1);
+                return self.half(side).wait(State::Lost(here), needed);
+            }
+            (Here::Status, Look::More) if may_be_status(bytes) => {
+                let needed = bytes.len().saturating_add(1);
+                return self.half(side).wait(State::Lost(here), needed);
+            }
+            _ => {}
         }
-        // The first byte was looked at already, if it could begin anything.
-        let mut state = State::Lost(false);
+        let mut state = State::Lost(Here::Unknown);
         let mut taken = bytes.len();
         for (at, byte) in bytes.iter().enumerate() {
             if *byte == b'\n' {
-                (state, taken) = (State::Lost(true), at.saturating_add(1));
+                (state, taken) = (State::Lost(Here::Start), at.saturating_add(1));
                 break;
             }
-            if *byte == b'H' && at > 0 && may_be_status(bytes.get(at..).unwrap_or_default()) {
-                (state, taken) = (State::Lost(true), at);
+            let looked_at = at == 0 && here != Here::Unknown;
+            if *byte == b'H' && !looked_at {
+                (state, taken) = (State::Lost(Here::Status), at);
                 break;
             }
         }
@@ -503,7 +510,7 @@ impl Http {
                     }
                 }
                 self.finish(side, false, notes);
-                self.half(side).state = State::Lost(true);
+                self.half(side).state = State::Lost(Here::Start);
                 // Requests that were lost have answers that match nothing; answers that were lost
                 // leave requests without.
                 if side == Side::Server {
@@ -522,7 +529,8 @@ impl Http {
                     self.exchange.answer(status, &head.evidence, notes);
                 }
             },
-            State::UntilClose(_) => self.finish(side, true, notes),
+            // Of a chunked body only the lines after the last chunk may be lacking.
+            State::UntilClose(_) | State::Trailers(_) => self.finish(side, true, notes),
             _ => self.finish(side, false, notes),
         }
         self.ended = self.ended.saturating_add(1);
@@ -600,11 +608,19 @@ impl Half {
     }
 }
 
-/// Whether a status line may stand here, in the middle of a line.
+/// The hexadecimal digits that a line begins with. What surrounds them is passed over, as browsers do.
+fn size_of_chunk(line: &[u8]) -> Option<u64> {
+    let is_blank = |byte: &&u8| byte.is_ascii_whitespace() || byte.is_ascii_control();
+    let blank = line.iter().take_while(is_blank).count();
+    let digits = line.get(blank..)?;
+    let count = digits
+        .iter()
+        .take_while(|byte| byte.is_ascii_hexdigit())
+        .count();
+    u64::from_str_radix(std::str::from_utf8(digits.get(..count)?).ok()?, 16).ok()
+}
+
+/// Whether so few bytes may become a status line.
 fn may_be_status(bytes: &[u8]) -> bool {
-    match look(bytes) {
-        Look::Status => true,
-        Look::More => b"HTTP/1.".starts_with(bytes) || bytes.starts_with(b"HTTP/1."),
-        Look::No | Look::Request => false,
-    }
+    b"HTTP/1.".starts_with(bytes) || bytes.starts_with(b"HTTP/1.")
 }

@@ -164,7 +164,7 @@ impl Head {
             // Of several, the first counts; RFC 9112 section 6.3 asks for a refusal, which is not heard.
             self.length = self.length.or_else(|| length(&text()));
         } else if is("transfer-encoding") {
-            self.chunked |= message::elements(&text()).any(|coding| coding == "chunked");
+            self.chunked |= message::elements(&text()).any(|coding| is_chunked(&coding));
         } else if is("content-encoding") {
             self.coding = Coding::named(&text());
         } else if is("content-type") {
@@ -236,6 +236,14 @@ pub fn protocol_named(token: &str) -> Next {
         "tls" => Next::Protocol("tls"),
         _ => Next::Probe,
     }
+}
+
+/// Whether a transfer coding is `chunked`, maybe with parameters.
+fn is_chunked(coding: &str) -> bool {
+    coding
+        .split(';')
+        .next()
+        .is_some_and(|name| name.trim() == "chunked")
 }
 
 /// A length in bytes. A sign or anything else that is no digit makes it none.

@@ -136,7 +136,9 @@ fn damaged(scene: &mut Scene) {
     scene.close(talk);
 }
 
-const SCENES: [(&str, fn(&mut Scene)); 5] = [
+type Play = fn(&mut Scene);
+
+const SCENES: [(&str, Play); 5] = [
     ("shop", shop),
     ("logins", logins),
     ("tunnel", tunnel),
@@ -340,4 +342,88 @@ fn secrets_are_masked() {
         |reveal| serde_json::to_string(&write(reveal, &[(Side::Client, 1, request)])).unwrap();
     assert_eq!(print(Reveal::Yes).matches("tops3cret").count(), 4);
     assert_eq!(print(Reveal::No).matches("ps3cret").count(), 0);
+}
+
+#[test]
+fn the_size_of_a_chunk_is_its_first_digits() {
+    for (line, size) in [
+        (&b"1aF"[..], Some(0x1af)),
+        (b"0;last=yes", Some(0)),
+        (b" \x0b10 x", Some(16)),
+        (b"ffffffffffffffff", Some(u64::MAX)),
+        (b"10000000000000000", None),
+        (b"+1", None),
+        (b"", None),
+        (b"x1", None),
+    ] {
+        assert_eq!(size_of_chunk(line), size, "{line:?}");
+    }
+}
+
+/// Numbers that look random and are the same every time (xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+}
+
+#[test]
+fn segments_make_no_difference_to_nonsense_either() {
+    // All requests before all answers: who was heard first must not depend on the segments.
+    const SAID: [(bool, &[u8]); 4] = [
+        (
+            true,
+            b"POST /a?b=c HTTP/1.1\r\nHost: a.example\r\nCookie: d=e\r\nContent-Length: 4\r\n\r\nbodyHEAD / HTTP/1.1\r\n\r\n",
+        ),
+        (
+            true,
+            b"GET /f HTTP/1.0\r\nHost:\r\n a.example\r\nUpgrade: h2c\r\n\r\nCONNECT g:1 HTTP/1.1\r\n\r\n",
+        ),
+        (
+            false,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n",
+        ),
+        (false, b"HTTP/1.1 302 Found\r\n\r\nHTTP/1.1 200 OK\r\n\r\nbody"),
+    ];
+    for seed in 1..=400 {
+        let content = |size| {
+            let mut dice = Dice(seed);
+            let mut scene = Scene::new();
+            let talk = scene.tcp("192.0.2.10:40000", "192.0.2.80:80");
+            scene.segment_size(size);
+            for (from_client, bytes) in SAID {
+                let mut bytes = bytes.to_vec();
+                for _ in 0..dice.below(4) {
+                    let at = dice.below(bytes.len());
+                    match dice.below(4) {
+                        0 => bytes[at] = u8::try_from(dice.below(256)).unwrap(),
+                        1 => bytes.truncate(at + 1),
+                        2 => bytes.insert(at, b"\r\n 0H"[dice.below(5)]),
+                        _ => drop(bytes.remove(at)),
+                    }
+                    if bytes.is_empty() {
+                        break;
+                    }
+                }
+                if from_client {
+                    scene.client(talk, &bytes);
+                } else {
+                    scene.server(talk, &bytes);
+                }
+            }
+            scene.close(talk);
+            let mut content = listen(&scene).content();
+            content.sort();
+            content
+        };
+        let whole = content(1460);
+        for size in [1, 3] {
+            assert_eq!(content(size), whole, "seed {seed} in segments of {size}");
+        }
+    }
 }

@@ -28,14 +28,10 @@ pub fn look(bytes: &[u8]) -> Look {
             return Look::More;
         }
         let line = bytes.get(..bytes.len().min(MAX_METHOD)).unwrap_or_default();
-        return match (
-            status(line),
-            line.len() < MAX_METHOD && !line.contains(&b'\n'),
-        ) {
-            (Some(_), _) => Look::Status,
-            (None, true) if status_may_follow(line) => Look::More,
-            (None, _) => Look::No,
-        };
+        if line.len() < MAX_METHOD && status_may_follow(line) {
+            return Look::More;
+        }
+        return status(line).map_or(Look::No, |_| Look::Status);
     }
     let method = bytes.iter().take_while(|&&byte| is_token(byte)).count();
     match bytes.get(method) {
@@ -65,7 +61,7 @@ pub fn look(bytes: &[u8]) -> Look {
     }
 }
 
-/// Whether a line that is a status line as far as it goes may become one.
+/// Whether what may become a status line does not show its whole status code yet.
 fn status_may_follow(line: &[u8]) -> bool {
     let mut rest = line.iter().skip(b"HTTP/1.".len());
     match rest.next() {
@@ -82,7 +78,7 @@ fn status_may_follow(line: &[u8]) -> bool {
             _ => return false,
         }
     }
-    digits < 3
+    digits <= 3
 }
 
 /// The status code of a status line `HTTP/1.1 200 OK`, 100 to 999.
@@ -92,7 +88,8 @@ pub fn status(line: &[u8]) -> Option<u16> {
     if name != b"HTTP/1." || !digit.is_ascii_digit() || !rest.starts_with(b" ") {
         return None;
     }
-    let (code, after) = rest.trim_ascii_start().split_at_checked(3)?;
+    let spaces = rest.iter().take_while(|&&byte| byte == b' ').count();
+    let (code, after) = rest.get(spaces..)?.split_at_checked(3)?;
     if !code.iter().all(u8::is_ascii_digit) || after.first().is_some_and(u8::is_ascii_digit) {
         return None;
     }
@@ -228,7 +225,11 @@ mod tests {
         ] {
             assert_eq!(look(line.as_bytes()), Look::Request, "{line}");
         }
-        for line in ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 404", "HTTP/1.1  301 \r\n"] {
+        for line in [
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.0 404\n",
+            "HTTP/1.1  301 \r\n",
+        ] {
             assert_eq!(look(line.as_bytes()), Look::Status, "{line}");
         }
     }
@@ -259,6 +260,8 @@ mod tests {
             "RTSP/1.0 200 OK\r\n",
             "SIP/2.0 200 OK\r\n",
             "HTTP/1.1 OK",
+            "HTTP/1.1 2000 OK",
+            "HTTP/1.1 \r200 OK",
             "HTTP/1.1\r\n",
             "HTTP/2 200\r\n",
             "USER anonymous\r\n",
