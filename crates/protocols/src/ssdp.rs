@@ -107,7 +107,7 @@ fn read(datagram: &[u8]) -> Option<Message> {
         host: None,
         device: None,
     };
-    let mut is_answer = false;
+    let mut has_subject = false;
     for (name, value) in fields(datagram) {
         let text = String::from_utf8_lossy(value);
         match name.to_ascii_lowercase().as_slice() {
@@ -121,12 +121,12 @@ fn read(datagram: &[u8]) -> Option<Message> {
                 )
                 .filter(|device| !device.is_empty());
             }
-            b"st" | b"usn" => is_answer = true,
+            b"st" | b"nt" | b"usn" => has_subject = true,
             _ => {}
         }
     }
-    // An answer is one by what it is about: other protocols answer in HTTP over datagrams, too.
-    (method.is_some() || is_answer).then_some(message)
+    // Every message names what it looks for or announces; other protocols send HTTP in datagrams, too.
+    has_subject.then_some(message)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ fn hears_who_looks_and_who_announces_itself() {
     for _ in 0..2 {
         scene.client(
             notify,
-            b"NOTIFY * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\nServer: Printer\r\nNTS: ssdp:alive\r\n\r\n",
+            b"NOTIFY * HTTP/1.1\r\nHost: 239.255.255.250:1900\r\nServer: Printer\r\nNT: upnp:rootdevice\r\nNTS: ssdp:alive\r\n\r\n",
         );
     }
     let heard = hear(&[&PROTOCOL], &scene.pcap());
@@ -36,6 +36,7 @@ fn leaves_others_alone() {
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",
         b"M-SEARCH",
+        b"M-SEARCH * HTTP/1.1\r\n",
         b"\0",
     ] {
         scene.client(talk, other);
