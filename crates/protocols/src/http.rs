@@ -12,17 +12,17 @@ use overheard_tap::{
 
 use crate::shared::http_message::{Look, look};
 
-mod body;
-mod credentials;
+mod message_body;
+mod logins;
 mod exchange;
-mod head;
-mod rules;
+mod message_head;
+mod advice;
 #[cfg(test)]
 mod tests;
 
-use body::Body;
+use message_body::Body;
 use exchange::Exchange;
-use head::{Head, Length, Start};
+use message_head::{Head, Length, Start};
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -34,7 +34,7 @@ pub static PROTOCOL: Protocol = Protocol {
     exposure: Exposure::Open,
     probe,
     begin: |_| Box::new(Http::default()),
-    rules: rules::RULES,
+    rules: advice::RULES,
 };
 
 /// The longest line of a head, in bytes. Longer ones are set aside.
@@ -372,7 +372,7 @@ impl Http {
                     let next = head
                         .upgrade
                         .as_deref()
-                        .map(head::protocol_named)
+                        .map(message_head::protocol_named)
                         .filter(|_| status == 101);
                     self.exchange.give_up(notes);
                     return Progress::Become(taken, next.or(change).unwrap_or(Next::Probe));

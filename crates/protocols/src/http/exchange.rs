@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use overheard_ledger::{Name, Request};
 use overheard_tap::{Evidence, Next, Notes};
 
-use super::head::{Asked, Head, Login, Start};
+use super::message_head::{Asked, Head, Login, Start};
 use crate::shared::http_message::host_name;
 
 /// The most requests that wait for their answers, and answers for their requests.

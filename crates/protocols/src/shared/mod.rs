@@ -6,7 +6,7 @@ pub(crate) mod base64;
 #[allow(dead_code)]
 pub(crate) mod ber;
 #[allow(dead_code)]
-pub(crate) mod content;
+pub(crate) mod coded_content;
 #[allow(dead_code)]
 pub(crate) mod dns_listener;
 #[allow(dead_code)]

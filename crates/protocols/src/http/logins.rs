@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use overheard_ledger::Credential;
 use overheard_tap::Notes;
 
-use super::head::Login;
+use super::message_head::Login;
 use crate::shared::http_message::parameter;
 use crate::shared::{base64, login_form, ntlm};
 

@@ -3,9 +3,9 @@
 use overheard_ledger::{Object, Time};
 use overheard_tap::{Account, Evidence, Notes};
 
-use super::credentials;
-use super::head::{Head, Login, Start};
-use crate::shared::content::Content;
+use super::logins;
+use super::message_head::{Head, Login, Start};
+use crate::shared::coded_content::Content;
 use crate::shared::login_form;
 
 /// The largest form that is looked through for a login, in bytes.
@@ -68,7 +68,7 @@ impl Body {
             .filter(|_| self.is_form && complete);
         let login = form
             .and_then(login_form::find)
-            .map(|found| credentials::form(&found, notes));
+            .map(|found| logins::form(&found, notes));
         let login = login.map(|login| (login, self.evidence.clone()));
         if summary.bytes > 0 {
             notes.add_with(

@@ -3,8 +3,8 @@
 use overheard_ledger::{Credential, mask_query};
 use overheard_tap::{Evidence, Next, Notes};
 
-use super::credentials;
-use crate::shared::content::Coding;
+use super::logins;
+use crate::shared::coded_content::Coding;
 use crate::shared::http_message as message;
 use crate::shared::login_form;
 
@@ -106,7 +106,7 @@ impl Start {
         };
         Some((
             Start::Request(asked),
-            login.map(|login| credentials::form(&login, notes)),
+            login.map(|login| logins::form(&login, notes)),
         ))
     }
 }
@@ -184,11 +184,11 @@ impl Head {
         } else if is("expect") {
             self.expects = value.eq_ignore_ascii_case(b"100-continue");
         } else if is("authorization") {
-            self.login(credentials::authorization(&text(), 401, notes));
+            self.login(logins::authorization(&text(), 401, notes));
         } else if is("proxy-authorization") {
-            self.login(credentials::authorization(&text(), 407, notes));
+            self.login(logins::authorization(&text(), 407, notes));
         } else if is("cookie") {
-            for cookie in credentials::cookies(&text(), notes) {
+            for cookie in logins::cookies(&text(), notes) {
                 self.login(Some(cookie));
             }
         }
