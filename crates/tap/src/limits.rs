@@ -46,4 +46,6 @@ limits! {
     MAX_REORDERED_PACKETS: u32 = 16;
     /// Bytes of one handshake message of TLS that are kept while it is put together.
     MAX_HANDSHAKE_MESSAGE: usize = 64 * 1024;
+    /// Bytes that one message's content may grow to when its coding (gzip, deflate) is undone.
+    MAX_CONTENT: u64 = 64 * 1024 * 1024;
 }

@@ -2,9 +2,13 @@
 
 // A part may be used by one protocol alone, and that one taken out.
 #[allow(dead_code)]
+pub(crate) mod base64;
+#[allow(dead_code)]
 pub(crate) mod ber;
 #[allow(dead_code)]
 pub(crate) mod certificate;
+#[allow(dead_code)]
+pub(crate) mod coded_content;
 #[allow(dead_code)]
 pub(crate) mod dns_listener;
 #[allow(dead_code)]
@@ -18,13 +22,19 @@ pub(crate) mod hello_samples;
 #[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
+pub(crate) mod http_message;
+#[allow(dead_code)]
 pub(crate) mod iana;
 #[allow(dead_code)]
 pub(crate) mod ja4;
 #[allow(dead_code)]
 pub(crate) mod key_exchange;
 #[allow(dead_code)]
+pub(crate) mod login_form;
+#[allow(dead_code)]
 pub(crate) mod negotiation;
+#[allow(dead_code)]
+pub(crate) mod ntlm;
 #[allow(dead_code)]
 pub(crate) mod sealing_rules;
 #[allow(dead_code)]
