@@ -30,11 +30,17 @@ pub(crate) mod ja4;
 #[allow(dead_code)]
 pub(crate) mod key_exchange;
 #[allow(dead_code)]
+pub(crate) mod lines;
+#[allow(dead_code)]
 pub(crate) mod login_form;
+#[allow(dead_code)]
+pub(crate) mod mail_header;
 #[allow(dead_code)]
 pub(crate) mod negotiation;
 #[allow(dead_code)]
 pub(crate) mod ntlm;
+#[allow(dead_code)]
+pub(crate) mod sasl;
 #[allow(dead_code)]
 pub(crate) mod sealing_rules;
 #[allow(dead_code)]
