@@ -16,6 +16,10 @@ registry::protocols! {
     nbns,
     ntp,
     radius,
+    rtcp,
+    rtp,
+    sip,
     snmp,
+    stun,
     tftp,
 }
