@@ -120,19 +120,37 @@ fn header(bytes: &[u8]) -> Result<Header, Cut> {
     Ok(Header { contributors, extension, padding_fits, payload_type, sequence, timestamp, ssrc, payload: payload.len() })
 }
 
+/// Whether so many bytes are whole frames of a payload type; `None` where its frames have no fixed size.
+fn whole_frames(payload_type: u8, bytes: usize) -> Option<bool> {
+    let frame = frame_bytes(payload_type)?;
+    // The last frame of G.729 may be one of 2 bytes that describes silence (RFC 3551 section 4.5.6).
+    let rest = bytes % frame;
+    Some(bytes > 0 && (rest == 0 || (payload_type == 18 && rest == 2)))
+}
+
+/// Whether they are whole frames with an authentication tag of SRTP behind, of the usual 10 or 4 bytes
+/// (RFC 3711 section 5.2, RFC 4568 section 6.2).
+fn has_tagged_frames(payload_type: u8, bytes: usize) -> bool {
+    let without = |tag| bytes.checked_sub(tag).and_then(|bytes| whole_frames(payload_type, bytes));
+    [10, 4].into_iter().any(|tag| without(tag) == Some(true))
+}
+
 impl Header {
     /// Whether a stream may be believed to begin with it, before a second packet was seen: how much a
     /// guess weighs, 0 for none.
     fn weight(&self) -> u8 {
         // General header extensions (RFC 8285), or one of a vendor's together with a static type.
         let known_extension = self.extension.is_none_or(|profile| profile == 0xbede || profile >> 4 == 0x100);
-        let fits = frame_bytes(self.payload_type).is_some_and(|frame| self.payload.is_multiple_of(frame));
+        let fits = whole_frames(self.payload_type, self.payload);
         if self.payload == 0 || !self.padding_fits {
             0
-        } else if fits {
+        } else if fits == Some(true) {
             30
         } else if self.contributors != 0 || !known_extension {
             0
+        } else if fits == Some(false) {
+            let sealed = has_tagged_frames(self.payload_type, self.payload);
+            if sealed { 15 } else { 0 }
         } else if static_encoding(self.payload_type).is_some() {
             20
         } else if self.payload_type >= 96 {
@@ -239,12 +257,8 @@ impl Stream {
             place.0 = header.payload_type;
             place.1 += 1;
         }
-        if let Some(frame) = frame_bytes(header.payload_type) {
-            let is_whole = |bytes: Option<usize>| bytes.is_some_and(|bytes| bytes > 0 && bytes % frame == 0);
-            self.whole_frames += u64::from(is_whole(Some(header.payload)));
-            self.tagged_frames +=
-                u64::from(is_whole(header.payload.checked_sub(10)) || is_whole(header.payload.checked_sub(4)));
-        }
+        self.whole_frames += u64::from(whole_frames(header.payload_type, header.payload) == Some(true));
+        self.tagged_frames += u64::from(has_tagged_frames(header.payload_type, header.payload));
     }
 
     /// Follows the sequence numbers (RFC 3550 appendix A.1) and the time stamps.
@@ -336,10 +350,15 @@ impl Stream {
         seconds >= 0.1 && CLOCKS.iter().any(|clock| (rate / clock - 1.0).abs() <= tolerance)
     }
 
-    /// Whether most packets hold the same span of time, of a length that codecs use: 2.5 ms at 8 kHz to
-    /// 120 ms at 48 kHz.
+    /// Whether most packets hold the same span of time, of a length that codecs use (5 ms at 8 kHz to
+    /// 120 ms at 48 kHz), even if the clock stands still between talk spurts. A clock that always runs
+    /// slower than that of any codec counts something else, such as milliseconds.
     fn has_codec_step(&self, pairs: u64) -> bool {
-        (20..=5760).contains(&self.step) && self.step.is_multiple_of(10) && self.step_count * 10 >= pairs * 6
+        let seconds = self.seconds();
+        (40..=5760).contains(&self.step)
+            && self.step.is_multiple_of(10)
+            && self.step_count * 10 >= pairs * 6
+            && (seconds < 0.5 || self.ticks as f64 / seconds >= 2000.0)
     }
 
     /// Whether the payloads are whole frames of an encoding that everybody can play.

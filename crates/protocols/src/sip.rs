@@ -147,6 +147,10 @@ enum Start<'a> {
 /// `INVITE sip:bob@office.example SIP/2.0`, `SIP/2.0 200 OK`.
 fn start_line(line: &[u8]) -> Option<Start<'_>> {
     let line = line.trim_ascii_end();
+    // Neither a URI nor a reason holds control characters (RFC 3261 section 25.1).
+    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return None;
+    }
     if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
         let code = std::str::from_utf8(rest.get(..3)?).ok()?.parse().ok()?;
         return (100..700).contains(&code).then_some(Start::Response(code));

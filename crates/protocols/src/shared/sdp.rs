@@ -24,7 +24,7 @@ pub(crate) struct Announcement {
     /// `rtp` or `rtcp`.
     pub(crate) protocol: &'static str,
     /// What is said of it: ("0", "PCMU") for a payload type, ("media", "audio"), ("direction", "sendonly"),
-    /// ("crypto", suite), ("protection", "sdes-in-clear" or "dtls-srtp"), ("zrtp", "").
+    /// ("crypto", suite), ("protection", "none" or "sdes-in-clear" or "dtls-srtp"), ("zrtp", "").
     pub(crate) details: Vec<(String, String)>,
 }
 
@@ -192,6 +192,7 @@ impl MediaDescription {
         match (secure, self.suites.is_empty(), self.fingerprint) {
             (true, false, false) => details.push(pair("protection", "sdes-in-clear")),
             (true, true, true) => details.push(pair("protection", "dtls-srtp")),
+            (false, true, false) if !self.zrtp => details.push(pair("protection", "none")),
             _ => {}
         }
         if self.zrtp {
@@ -345,7 +346,8 @@ mod tests {
                 ("111", "opus"),
                 ("101", "telephone-event"),
                 ("media", "audio"),
-                ("direction", "sendonly")
+                ("direction", "sendonly"),
+                ("protection", "none")
             ]
         );
     }
