@@ -184,7 +184,9 @@ fn bare_uri(value: &str) -> Option<String> {
     let host = uri.find('@').unwrap_or(0);
     let end = uri.get(host..).and_then(|tail| tail.find([';', '?'])).map_or(uri.len(), |at| host + at);
     let uri = uri.get(..end).unwrap_or(uri).trim();
-    (!uri.is_empty()).then(|| shortened(uri))
+    let (scheme, _) = uri.split_once(':')?;
+    let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    (!scheme.is_empty() && scheme.bytes().all(is_scheme)).then(|| shortened(uri))
 }
 
 fn shortened(text: &str) -> String {

@@ -268,7 +268,9 @@ fn uris_lose_display_name_and_parameters() {
         ("<sip:0612;npdi@office.example:5062;user=phone>", Some("sip:0612;npdi@office.example:5062")),
         ("Bob <tel:+15551234;phone-context=office.example>", Some("tel:+15551234")),
         ("<sip:office.example", Some("sip:office.example")),
-        ("\"open", Some("\"open")),
+        ("\"open", None),
+        ("\"open sip:ada@office.example", None),
+        ("anonymous", None),
         ("", None),
     ];
     for (value, uri) in cases {
