@@ -1,4 +1,3 @@
-use overheard_ledger::Record;
 use overheard_testkit::{HeardScene, Scene, hear};
 
 use super::*;
@@ -16,23 +15,15 @@ fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &
 }
 
 fn media(heard: &HeardScene) -> Vec<&Media> {
-    let of = |record: &'_ Record| match &record.body {
-        Body::Media(_) => true,
-        _ => false,
-    };
-    heard
-        .records
-        .iter()
-        .filter(|record| of(record))
-        .map(|record| match &record.body {
-            Body::Media(media) => &**media,
-            _ => unreachable!(),
-        })
-        .collect()
+    let streams = heard.records.iter().filter_map(|record| match &record.body {
+        Body::Media(media) => Some(&**media),
+        _ => None,
+    });
+    streams.collect()
 }
 
 /// Datagrams from Alice, 20 ms apart.
-fn hear_datagrams<'a>(datagrams: impl IntoIterator<Item = Vec<u8>>) -> HeardScene {
+fn hear_datagrams(datagrams: impl IntoIterator<Item = Vec<u8>>) -> HeardScene {
     let mut scene = Scene::new();
     scene.step(20_000_000);
     let talk = scene.udp(ALICE, BOB);

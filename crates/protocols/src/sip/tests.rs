@@ -76,16 +76,11 @@ fn over_stream(said: &[(bool, Vec<u8>)], segment_size: usize) -> HeardScene {
 }
 
 fn calls(heard: &HeardScene) -> Vec<&Call> {
-    let call = |record: &'_ overheard_ledger::Record| matches!(record.body, Body::Call(_));
-    heard
-        .records
-        .iter()
-        .filter(|record| call(record))
-        .map(|record| match &record.body {
-            Body::Call(call) => &**call,
-            _ => unreachable!(),
-        })
-        .collect()
+    let calls = heard.records.iter().filter_map(|record| match &record.body {
+        Body::Call(call) => Some(&**call),
+        _ => None,
+    });
+    calls.collect()
 }
 
 fn state(said: &[(bool, Vec<u8>)]) -> CallState {

@@ -91,8 +91,8 @@ fn classic_messages_are_believed_only_where_all_is_right() {
         bytes
     };
     let mapped = attribute(0x0001, &[0, 1, 0x12, 0x34, 198, 51, 100, 7]);
-    assert!(message(&classic(0x0101, &[mapped.clone()]), Over::Datagram).is_ok());
-    assert!(message(&classic(0x0103, &[mapped.clone()]), Over::Datagram).is_err(), "no method of RFC 3489");
+    assert!(message(&classic(0x0101, std::slice::from_ref(&mapped)), Over::Datagram).is_ok());
+    assert!(message(&classic(0x0103, std::slice::from_ref(&mapped)), Over::Datagram).is_err(), "no method of RFC 3489");
     assert!(message(&classic(0x0101, &[mapped.clone(), attribute(0x7777, &[])]), Over::Datagram).is_err());
     assert!(message(&classic(0x0101, &[]), Over::Datagram).is_err());
     let mut longer = classic(0x0101, &[mapped]);
