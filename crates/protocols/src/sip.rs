@@ -50,11 +50,16 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::High,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                Body::Call(call) => Some(format!(
-                    "That {} called {}, when, and for how long",
-                    call.from.as_deref().unwrap_or("somebody"),
-                    call.to.as_deref().unwrap_or("somebody")
-                )),
+                Body::Call(call) => {
+                    let from = call.from.as_deref().unwrap_or("somebody");
+                    let to = call.to.as_deref().unwrap_or("somebody");
+                    Some(match call.state {
+                        CallState::Answered | CallState::Ended => {
+                            format!("That {from} called {to}, when, and for how long")
+                        }
+                        _ => format!("That {from} tried to call {to}, and when"),
+                    })
+                }
                 _ => None,
             }),
             remedy: "Let the telephones and the exchange talk SIP over TLS only, and close the unencrypted port.",
