@@ -456,7 +456,9 @@ pub struct Media {
     /// Seconds of speech in it, where it was decoded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speech_seconds: Option<f64>,
-    /// `none`, `sdes-in-clear`, `sdes`, `dtls-srtp`, `zrtp`.
+    /// `none`, `sdes-in-clear`, `sdes`, `dtls-srtp`, `zrtp`; empty where nothing says whether the payload
+    /// is sealed: a codec that no signalling explained.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub protection: String,
     /// The call that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,8 @@
 
 // A part may be used by one protocol alone, and that one taken out.
 #[allow(dead_code)]
+pub(crate) mod auth_params;
+#[allow(dead_code)]
 pub(crate) mod base64;
 #[allow(dead_code)]
 pub(crate) mod ber;
@@ -15,6 +17,8 @@ pub(crate) mod dns_listener;
 pub(crate) mod dns_message;
 #[allow(dead_code)]
 pub(crate) mod handshake_messages;
+#[allow(dead_code)]
+pub(crate) mod header_block;
 #[allow(dead_code)]
 pub(crate) mod hello;
 #[cfg(test)]
@@ -40,7 +44,11 @@ pub(crate) mod negotiation;
 #[allow(dead_code)]
 pub(crate) mod ntlm;
 #[allow(dead_code)]
+pub(crate) mod payload_types;
+#[allow(dead_code)]
 pub(crate) mod sasl;
+#[allow(dead_code)]
+pub(crate) mod sdp;
 #[allow(dead_code)]
 pub(crate) mod sealing_rules;
 #[allow(dead_code)]
