@@ -46,6 +46,7 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
         }
     }
     media(records, &announced);
+    name_files(records, &announced);
     data_connections(records, &announced);
 }
 
@@ -70,19 +71,9 @@ fn fitting<'a, 'b>(
 }
 
 fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
-    let places = conversations(records);
-    let mut confirmed: HashMap<u64, bool> = HashMap::new();
-    let mut sealed_by: HashMap<u64, &'static str> = HashMap::new();
-    for (id, place) in &places {
-        if let Some(conversation) = conversation_at(records, *place)
-            && let Some(chain) = &conversation.protocol
-        {
-            // A handshake on the media's own conversation seals it (RFC 5764 section 4.1).
-            if chain.split('+').any(|name| name == "dtls") {
-                sealed_by.insert(*id, "dtls-srtp");
-            }
-        }
-    }
+    let sealed = sealed_media(records);
+    // What is known of a conversation's media: the loudest of its streams decides.
+    let mut heard: HashMap<u64, Option<Exposure>> = HashMap::new();
     for record in records.iter_mut() {
         let (Some(id), Body::Media(media)) = (record.conversation, &mut record.body) else {
             continue;
@@ -95,21 +86,58 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
             media.tentative = false;
             describe(media, announcement);
         }
-        if let Some(protection) = sealed_by.get(&id) {
-            media.protection = (*protection).to_owned();
+        if sealed.contains_key(&id) {
+            media.protection = "dtls-srtp".to_owned();
         }
-        *confirmed.entry(id).or_default() |= !media.tentative;
+        let exposure = heard.entry(id).or_default();
+        if !media.tentative {
+            let says = match media.protection.as_str() {
+                "none" | "sdes-in-clear" => Exposure::Open,
+                "dtls-srtp" => sealed.get(&id).copied().unwrap_or_default(),
+                _ => Exposure::Unknown,
+            };
+            *exposure = (*exposure).max(Some(says));
+        }
     }
     records.retain(|record| !matches!(&record.body, Body::Media(media) if media.tentative));
     let places = conversations(records);
-    for (id, _) in confirmed.into_iter().filter(|(_, is_media)| !is_media) {
-        if let Some(conversation) = places
-            .get(&id)
-            .and_then(|place| conversation_at(records, *place))
-        {
-            unrecognise(conversation);
+    for (id, exposure) in heard {
+        let Some(conversation) = places.get(&id).and_then(|place| conversation_at(records, *place))
+        else {
+            continue;
+        };
+        match exposure {
+            None => unrecognise(conversation),
+            Some(Exposure::Unknown) => {}
+            Some(exposure) => {
+                conversation.exposure = exposure;
+                if sealed.contains_key(&id) {
+                    let accounts = &mut conversation.accounts;
+                    accounts.sealed += std::mem::take(&mut accounts.read);
+                }
+            }
         }
     }
+}
+
+/// The conversations in which a DTLS handshake seals the media (RFC 5764 section 4.1), and what a tap
+/// gets of such media: what it gets of the handshake.
+fn sealed_media(records: &[Record]) -> HashMap<u64, Exposure> {
+    let mut sealed = HashMap::new();
+    for record in records {
+        if let (Some(id), Body::Handshake(handshake)) = (record.conversation, &record.body)
+            && handshake.protocol == "dtls"
+        {
+            let exposure = match (handshake.quantum_safe, handshake.forward_secret) {
+                (Some(true), _) => Exposure::Sealed,
+                (_, Some(true)) => Exposure::Harvest,
+                (_, Some(false)) => Exposure::StolenKey,
+                _ => Exposure::Unknown,
+            };
+            sealed.insert(id, exposure);
+        }
+    }
+    sealed
 }
 
 fn describe(media: &mut Media, announcement: &Announcement<'_>) {
@@ -119,7 +147,10 @@ fn describe(media: &mut Media, announcement: &Announcement<'_>) {
     if let Some(call) = announcement.label {
         media.call_id = Some(call.to_owned());
     }
-    if let Some(protection) = announcement.detail("protection") {
+    // What the packets themselves say weighs more than what was announced.
+    if let Some(protection) = announcement.detail("protection")
+        && (media.protection.is_empty() || media.protection == "none")
+    {
         media.protection = protection.to_owned();
     }
 }
@@ -136,6 +167,32 @@ fn unrecognise(conversation: &mut overheard_ledger::Conversation) {
         conversation.accounts.unrecognised += std::mem::take(&mut conversation.accounts.read);
     } else {
         conversation.protocol = Some(rest.join("+"));
+    }
+}
+
+/// Names the files that were seen on a conversation of their own, by the request that announced them.
+fn name_files(records: &mut [Record], announced: &Announcements<'_>) {
+    let places = conversations(records);
+    let mut named: Vec<(usize, String)> = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        let (Some(id), Body::Object(object)) = (record.conversation, &record.body) else { continue };
+        let conversation = places.get(&id).and_then(|place| records.get(*place));
+        let (None, Some(Body::Conversation(conversation))) =
+            (&object.name, conversation.map(|record| &record.body))
+        else {
+            continue;
+        };
+        let name = [conversation.server, conversation.client]
+            .into_iter()
+            .find_map(|endpoint| fitting(announced, endpoint, &object.protocol, id)?.label);
+        if let Some(name) = name {
+            named.push((place, name.to_owned()));
+        }
+    }
+    for (place, name) in named {
+        if let Some(Body::Object(object)) = records.get_mut(place).map(|record| &mut record.body) {
+            object.name = Some(name);
+        }
     }
 }
 
