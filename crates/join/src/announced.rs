@@ -102,7 +102,9 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
     records.retain(|record| !matches!(&record.body, Body::Media(media) if media.tentative));
     let places = conversations(records);
     for (id, exposure) in heard {
-        let Some(conversation) = places.get(&id).and_then(|place| conversation_at(records, *place))
+        let Some(conversation) = places
+            .get(&id)
+            .and_then(|place| conversation_at(records, *place))
         else {
             continue;
         };
@@ -175,7 +177,9 @@ fn name_files(records: &mut [Record], announced: &Announcements<'_>) {
     let places = conversations(records);
     let mut named: Vec<(usize, String)> = Vec::new();
     for (place, record) in records.iter().enumerate() {
-        let (Some(id), Body::Object(object)) = (record.conversation, &record.body) else { continue };
+        let (Some(id), Body::Object(object)) = (record.conversation, &record.body) else {
+            continue;
+        };
         let conversation = places.get(&id).and_then(|place| records.get(*place));
         let (None, Some(Body::Conversation(conversation))) =
             (&object.name, conversation.map(|record| &record.body))

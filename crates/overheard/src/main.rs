@@ -1,46 +1,113 @@
 //! The command line of overheard: a tap that you run on yourself.
 
+mod cli;
 mod listen;
+mod output;
+mod progress;
+mod tables;
 
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
+use clap::Parser;
 use overheard_follow::Options;
-use overheard_ledger::Reveal;
+use overheard_ledger::{Reveal, Severity};
+use overheard_report::{Report, Style};
+
+use crate::cli::{Cli, Command, Format, Input, Level, ReportArgs};
+use crate::listen::{Ledger, listen};
+use crate::output::{is_closed_pipe, write_whole};
+use crate::progress::Progress;
+
+/// Exit status where `--fail-on` found something.
+const FOUND: u8 = 1;
+/// Exit status on bad use or unreadable input; also clap's own.
+const BAD_INPUT: u8 = 2;
+
+/// Columns of a report that does not go to a terminal, or to one that does not say how wide it is.
+const WIDTH: usize = 80;
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let reveal = if args.iter().any(|a| a == "--reveal") {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        // Whoever reads has seen enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("overheard: {error:#}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Report(args) => report(&args),
+        Command::Ledger(args) => {
+            let ledger = hear(&args.input)?;
+            output::ledger(&ledger)?;
+            Ok(verdict(&ledger, args.fail_on))
+        }
+        Command::Explain { rule } => tables::explain(rule.as_deref()),
+        Command::Protocols => tables::protocols(),
+        Command::Limits => tables::limits(),
+    }
+}
+
+fn report(args: &ReportArgs) -> Result<ExitCode> {
+    let ledger = hear(&args.input)?;
+    let report = Report::new(&ledger.records);
+    if let Some(path) = &args.html {
+        write_whole(path, report.html().as_bytes())
+            .with_context(|| format!("{}: the page cannot be written", path.display()))?;
+    }
+    let mut out = std::io::stdout().lock();
+    match args.format {
+        Format::Terminal => {
+            let color =
+                out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            report.terminal(
+                &mut out,
+                Style {
+                    color,
+                    width: WIDTH,
+                },
+            )?;
+        }
+        Format::Json => writeln!(out, "{}", report.json())?,
+        Format::Markdown => write!(out, "{}", report.markdown())?,
+    }
+    out.flush()?;
+    Ok(verdict(&ledger, args.fail_on))
+}
+
+/// Listens to what the command line names.
+fn hear(input: &Input) -> Result<Ledger> {
+    let threads = input.threads.map_or_else(
+        || std::thread::available_parallelism().map_or(1, |threads| threads.get().min(8)),
+        usize::from,
+    );
+    let reveal = if input.reveal {
         Reveal::Yes
     } else {
         Reveal::No
     };
-    let threads = args
-        .iter()
-        .position(|a| a == "--threads")
-        .and_then(|at| args.get(at + 1)?.parse().ok())
-        .unwrap_or(1);
-    let inputs: Vec<PathBuf> = args.last().map(PathBuf::from).into_iter().collect();
-    match listen::listen(
-        &inputs,
+    let progress = std::cell::RefCell::new(Progress::default());
+    let ledger = listen(
+        &input.captures,
         Options { threads, reveal },
-        &mut |_| {},
-        &mut |_| {},
-    ) {
-        Ok(ledger) => {
-            let mut out = BufWriter::new(std::io::stdout().lock());
-            for record in &ledger.records {
-                if serde_json::to_writer(&mut out, record).is_err() || out.write_all(b"\n").is_err()
-                {
-                    return ExitCode::from(2);
-                }
-            }
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("overheard: {error:#}");
-            ExitCode::from(2)
-        }
+        &mut |size| progress.borrow_mut().begin(size),
+        &mut |position| progress.borrow_mut().at(position),
+    );
+    progress.borrow_mut().end();
+    ledger
+}
+
+/// The exit status that `--fail-on` asks for.
+fn verdict(ledger: &Ledger, fail_on: Option<Level>) -> ExitCode {
+    let worst = ledger.findings().map(|finding| finding.severity).max();
+    match (fail_on.map(Severity::from), worst) {
+        (Some(bar), Some(worst)) if worst >= bar => ExitCode::from(FOUND),
+        _ => ExitCode::SUCCESS,
     }
 }

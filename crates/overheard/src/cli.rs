@@ -1,0 +1,119 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use overheard_ledger::Severity;
+
+/// A tap that you run on yourself: point it at a capture of your own line, and it says what a wiretap
+/// on that line would have learned.
+#[derive(Debug, Parser)]
+#[command(name = "overheard", version, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "It listens only to traffic that you are responsible for. It does not inject, intercept, \
+crack or hide, and sends nothing anywhere.\n\nExit status: 0 when all went well, 1 when --fail-on found something, \
+2 on bad use or unreadable input.\n\n`overheard limits` lists what bounds its memory and work.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what a tap would have learned: in the terminal, and as a page with --html
+    Report(ReportArgs),
+    /// Print everything that was observed as NDJSON, one record a line
+    Ledger(LedgerArgs),
+    /// Explain a rule: why it matters, what to do, and the standard that says so
+    Explain {
+        /// The rule's id, as a report names it; all rules are listed without one
+        rule: Option<String>,
+    },
+    /// List the protocols that are understood
+    Protocols,
+    /// List the limits that bound memory and work
+    Limits,
+}
+
+/// What to listen to, and how.
+#[derive(Debug, Args)]
+pub struct Input {
+    /// Captures: pcap or pcapng files, also packed with gzip or zstd; folders of them; - for standard input.
+    /// Several are heard as one, in time order
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub captures: Vec<PathBuf>,
+    /// Show passwords, subjects and other secrets whole. Whoever sees the output has them
+    #[arg(long)]
+    pub reveal: bool,
+    /// Threads that hear [default: as many as the machine has, at most 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+}
+
+/// `overheard report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// What to listen to.
+    #[command(flatten)]
+    pub input: Input,
+    /// Write the report as one self-contained web page
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    pub format: Format,
+    /// Exit with status 1 where there is a finding at least this bad
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<Level>,
+}
+
+/// `overheard ledger`.
+#[derive(Debug, Args)]
+pub struct LedgerArgs {
+    /// What to listen to.
+    #[command(flatten)]
+    pub input: Input,
+    /// Exit with status 1 where there is a finding at least this bad
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<Level>,
+}
+
+/// Formats of a report on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading in a terminal
+    Terminal,
+    /// Headline, totals and findings as one JSON object
+    Json,
+    /// For a ticket or a wiki
+    Markdown,
+}
+
+/// A severity, on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// A secret readable now: a password, a call, a letter
+    Critical,
+    /// Contents readable now
+    High,
+    /// Opens with a stolen key, or with what breaks today
+    Medium,
+    /// Stored today, opened by a quantum computer
+    Low,
+    /// Metadata: names, times, habits
+    Info,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Severity {
+        match level {
+            Level::Critical => Severity::Critical,
+            Level::High => Severity::High,
+            Level::Medium => Severity::Medium,
+            Level::Low => Severity::Low,
+            Level::Info => Severity::Info,
+        }
+    }
+}
