@@ -2,7 +2,9 @@
 //! it is called and which system it runs.
 
 use overheard_ledger::{Body, Exposure, Name as NameRecord, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::dns_message::Name;
 use crate::shared::host_name::{host_name, printable};
@@ -25,9 +27,10 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::Info,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                Body::Name(name) if name.source == SOURCE => {
-                    Some(format!("That a device called {} joined the network, and when", name.name))
-                }
+                Body::Name(name) if name.source == SOURCE => Some(format!(
+                    "That a device called {} joined the network, and when",
+                    name.name
+                )),
                 _ => None,
             }),
             remedy: "Let devices that travel leave their host name out of DHCP (an anonymity profile), or give them \
@@ -67,8 +70,10 @@ const CLIENT_FQDN: u8 = 81;
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let bytes = sample.first();
-    let Some((op @ (REQUEST | REPLY), hardware_length)) =
-        bytes.first().zip(bytes.get(2)).map(|(&op, &length)| (op, length))
+    let Some((op @ (REQUEST | REPLY), hardware_length)) = bytes
+        .first()
+        .zip(bytes.get(2))
+        .map(|(&op, &length)| (op, length))
     else {
         return Probe::No;
     };
@@ -98,7 +103,11 @@ impl Dhcp {
             return Err(Cut::wrong("dhcp", 0));
         }
         if cursor.skip(FIXED - MAGIC.len() - 1).is_err() {
-            return if notes.missing() > 0 { Ok(bytes.len()) } else { Err(Cut::wrong("dhcp", 0)) };
+            return if notes.missing() > 0 {
+                Ok(bytes.len())
+            } else {
+                Err(Cut::wrong("dhcp", 0))
+            };
         }
         if cursor.peek().first_chunk() != Some(&MAGIC) {
             // BOOTP: the rest is the vendor's.
@@ -126,7 +135,10 @@ impl Dhcp {
             CLIENT_FQDN => self.name(qualified(value), notes),
             VENDOR_CLASS if !value.is_empty() && self.seen.is_new(&(code, hardware, value)) => {
                 let system = printable(value);
-                notes.observe(SYSTEM, format!("That the device {} runs {system}", Hardware(hardware)));
+                notes.observe(
+                    SYSTEM,
+                    format!("That the device {} runs {system}", Hardware(hardware)),
+                );
             }
             _ => {}
         }
@@ -136,7 +148,10 @@ impl Dhcp {
         if let Some(name) = name
             && self.seen.is_new(&name)
         {
-            notes.add(NameRecord { source: SOURCE.to_owned(), name });
+            notes.add(NameRecord {
+                source: SOURCE.to_owned(),
+                name,
+            });
         }
     }
 }
@@ -151,7 +166,9 @@ fn qualified(value: &[u8]) -> Option<String> {
     // A name without a domain has no root label (RFC 4702 section 2.1); one more byte does no harm.
     let mut ended = name.to_vec();
     ended.push(0);
-    let text = Name::read(&ended, &mut Cursor::new("dhcp fqdn", &ended)).ok()?.text();
+    let text = Name::read(&ended, &mut Cursor::new("dhcp fqdn", &ended))
+        .ok()?
+        .text();
     (!text.is_empty()).then_some(text)
 }
 

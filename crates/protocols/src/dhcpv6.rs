@@ -1,7 +1,9 @@
 //! DHCPv6 (RFC 8415): a device tells a network that it joins what it is called.
 
 use overheard_ledger::{Body, Exposure, Name as NameRecord, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::dns_message::Name;
 use crate::shared::seen::Seen;
@@ -22,9 +24,10 @@ pub static PROTOCOL: Protocol = Protocol {
         severity: Severity::Info,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Name(name) if name.source == SOURCE => {
-                Some(format!("That a device called {} joined the network, and when", name.name))
-            }
+            Body::Name(name) if name.source == SOURCE => Some(format!(
+                "That a device called {} joined the network, and when",
+                name.name
+            )),
             _ => None,
         }),
         remedy: "Let devices that travel leave their name out of DHCPv6 (an anonymity profile), or give them names \
@@ -82,8 +85,12 @@ impl Dhcpv6 {
         let mut relays = 0;
         while !cursor.is_empty() {
             let read = bytes.len() - cursor.remaining();
-            let Ok(code) = cursor.u16() else { return Ok(read) };
-            let Ok(mut option) = cursor.vector16("dhcpv6 option") else { return Ok(read) };
+            let Ok(code) = cursor.u16() else {
+                return Ok(read);
+            };
+            let Ok(mut option) = cursor.vector16("dhcpv6 option") else {
+                return Ok(read);
+            };
             match code {
                 // What a relay passes on is its last option in practice: go on inside it.
                 RELAY_MESSAGE if relays < MAX_RELAYS && cursor.is_empty() => {
@@ -101,12 +108,19 @@ impl Dhcpv6 {
 
     /// A client FQDN option (RFC 4704 section 4): flags, and a name in the form of DNS messages.
     fn name(&mut self, value: &[u8], notes: &mut Notes<'_>) {
-        let Some((_, name)) = value.split_first() else { return };
+        let Some((_, name)) = value.split_first() else {
+            return;
+        };
         let mut ended = name.to_vec();
         ended.push(0);
-        let Ok(name) = Name::read(&ended, &mut Cursor::new("dhcpv6 fqdn", &ended)) else { return };
+        let Ok(name) = Name::read(&ended, &mut Cursor::new("dhcpv6 fqdn", &ended)) else {
+            return;
+        };
         if !name.is_root() && self.seen.is_new(&name) {
-            notes.add(NameRecord { source: SOURCE.to_owned(), name: name.text() });
+            notes.add(NameRecord {
+                source: SOURCE.to_owned(),
+                name: name.text(),
+            });
         }
     }
 }

@@ -26,9 +26,10 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::Info,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                Body::Name(name) if name.source == HABITS.source => {
-                    Some(format!("The names that are looked up through {}", seen.server()))
-                }
+                Body::Name(name) if name.source == HABITS.source => Some(format!(
+                    "The names that are looked up through {}",
+                    seen.server()
+                )),
                 _ => None,
             }),
             remedy: "Let clients and the resolver talk DNS over TLS or HTTPS, on the clients' side and the resolver's.",
@@ -57,7 +58,11 @@ const ZONE_TRANSFER: &str = "dns-zone-transfer";
 /// Questions in a message that is not whole, at most, for its port to be believed.
 const MAX_PLAUSIBLE_QUESTIONS: u16 = 8;
 
-static HABITS: Habits = Habits { source: "dns-query", owners: false, zone_transfer: Some(ZONE_TRANSFER) };
+static HABITS: Habits = Habits {
+    source: "dns-query",
+    owners: false,
+    zone_transfer: Some(ZONE_TRANSFER),
+};
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let usual_port = sample.has_port(PORT);
@@ -79,7 +84,8 @@ fn probe(sample: &Sample<'_>) -> Probe {
     };
     match whole(message) {
         Some((header, Some(question)))
-            if header.is_usual() && (usual_port || (question.name.is_printable() && !question.name.is_root())) =>
+            if header.is_usual()
+                && (usual_port || (question.name.is_printable() && !question.name.is_root())) =>
         {
             certain(sample, header)
         }
@@ -100,24 +106,37 @@ fn partial(part: &[u8], usual_port: bool) -> Probe {
 
 fn certain(sample: &Sample<'_>, header: Header) -> Probe {
     let from_client = !sample.client.is_empty();
-    if header.is_response() == from_client { Probe::Reversed } else { Probe::Sure }
+    if header.is_response() == from_client {
+        Probe::Reversed
+    } else {
+        Probe::Sure
+    }
 }
 
 /// What is to be thought of a message on the usual port that is cut, or contradicts itself further on.
 fn plausible(bytes: &[u8]) -> Probe {
-    let Ok(mut message) = Message::new(bytes) else { return Probe::No };
+    let Ok(mut message) = Message::new(bytes) else {
+        return Probe::No;
+    };
     let header = message.header;
     if header.opcode() > 6 || header.questions > MAX_PLAUSIBLE_QUESTIONS {
         return Probe::No;
     }
     if header.questions == 0 && header.records() == 0 {
         // A server that could not read the question answers with the header alone.
-        return if header.is_response() && bytes.len() == HEADER { Probe::Likely(40) } else { Probe::No };
+        return if header.is_response() && bytes.len() == HEADER {
+            Probe::Likely(40)
+        } else {
+            Probe::No
+        };
     }
     let usual = match header.questions {
-        0 => message.record().is_ok_and(|record| matches!(record.class, 1 | 3 | 4 | 254 | 255)),
+        0 => message
+            .record()
+            .is_ok_and(|record| matches!(record.class, 1 | 3 | 4 | 254 | 255)),
         _ => message.question().is_ok_and(|question| {
-            question.is_usual() || (header.is_usual() && question.name.is_printable() && !question.name.is_root())
+            question.is_usual()
+                || (header.is_usual() && question.name.is_printable() && !question.name.is_root())
         }),
     };
     if usual { Probe::Likely(60) } else { Probe::No }

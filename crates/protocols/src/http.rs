@@ -12,16 +12,16 @@ use overheard_tap::{
 
 use crate::shared::http_message::{Look, look};
 
-mod message_body;
-mod logins;
-mod exchange;
-mod message_head;
 mod advice;
+mod exchange;
+mod logins;
+mod message_body;
+mod message_head;
 #[cfg(test)]
 mod tests;
 
-use message_body::Body;
 use exchange::Exchange;
+use message_body::Body;
 use message_head::{Head, Length, Start};
 
 /// The protocol's entry in the registry.

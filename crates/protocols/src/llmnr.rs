@@ -24,7 +24,10 @@ pub static PROTOCOL: Protocol = Protocol {
         exposure: Exposure::Open,
         when: When::Record(|seen| match (&seen.record.body, seen.conversation) {
             (Body::Name(name), Some(conversation)) if name.source == HABITS.source => {
-                Some(format!("The names that {} asks its neighbours for", conversation.client.ip))
+                Some(format!(
+                    "The names that {} asks its neighbours for",
+                    conversation.client.ip
+                ))
             }
             _ => None,
         }),
@@ -37,7 +40,11 @@ pub static PROTOCOL: Protocol = Protocol {
 
 const PORT: u16 = 5355;
 
-static HABITS: Habits = Habits { source: "llmnr", owners: false, zone_transfer: None };
+static HABITS: Habits = Habits {
+    source: "llmnr",
+    owners: false,
+    zone_transfer: None,
+};
 
 fn probe(sample: &Sample<'_>) -> Probe {
     if !sample.has_port(PORT) {
@@ -54,13 +61,22 @@ fn probe(sample: &Sample<'_>) -> Probe {
     match whole(bytes) {
         Some((header, Some(_))) if header.opcode() == 0 && header.questions == 1 => {
             let from_client = !sample.client.is_empty();
-            if header.is_response() == from_client { Probe::Reversed } else { Probe::Sure }
+            if header.is_response() == from_client {
+                Probe::Reversed
+            } else {
+                Probe::Sure
+            }
         }
         _ => {
             let readable = Message::new(bytes).is_ok_and(|mut message| {
-                message.header.questions > 0 && message.question().is_ok_and(|question| question.is_usual())
+                message.header.questions > 0
+                    && message.question().is_ok_and(|question| question.is_usual())
             });
-            if readable { Probe::Likely(60) } else { Probe::No }
+            if readable {
+                Probe::Likely(60)
+            } else {
+                Probe::No
+            }
         }
     }
 }

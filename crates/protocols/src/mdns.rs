@@ -24,7 +24,10 @@ pub static PROTOCOL: Protocol = Protocol {
         exposure: Exposure::Open,
         when: When::Record(|seen| match (&seen.record.body, seen.conversation) {
             (Body::Name(name), Some(conversation)) if name.source == HABITS.source => {
-                Some(format!("The names and services that {} asks for or announces", conversation.client.ip))
+                Some(format!(
+                    "The names and services that {} asks for or announces",
+                    conversation.client.ip
+                ))
             }
             _ => None,
         }),
@@ -38,7 +41,11 @@ pub static PROTOCOL: Protocol = Protocol {
 
 const PORT: u16 = 5353;
 
-static HABITS: Habits = Habits { source: "mdns", owners: true, zone_transfer: None };
+static HABITS: Habits = Habits {
+    source: "mdns",
+    owners: true,
+    zone_transfer: None,
+};
 
 fn probe(sample: &Sample<'_>) -> Probe {
     if !sample.has_port(PORT) {
@@ -53,11 +60,17 @@ fn probe(sample: &Sample<'_>) -> Probe {
             let readable = Message::new(bytes).is_ok_and(|mut message| {
                 message.header.opcode() == 0
                     && match message.header.questions {
-                        0 => message.record().is_ok_and(|record| record.class & 0x7fff == 1),
+                        0 => message
+                            .record()
+                            .is_ok_and(|record| record.class & 0x7fff == 1),
                         _ => message.question().is_ok_and(|question| question.is_usual()),
                     }
             });
-            if readable { Probe::Likely(60) } else { Probe::No }
+            if readable {
+                Probe::Likely(60)
+            } else {
+                Probe::No
+            }
         }
     }
 }

@@ -26,9 +26,10 @@ pub static PROTOCOL: Protocol = Protocol {
         severity: Severity::Info,
         exposure: Exposure::Open,
         when: When::Record(|seen| match (&seen.record.body, seen.conversation) {
-            (Body::Name(name), Some(conversation)) if name.source == SOURCE => {
-                Some(format!("The names of computers and workgroups that {} asks for or claims", conversation.client.ip))
-            }
+            (Body::Name(name), Some(conversation)) if name.source == SOURCE => Some(format!(
+                "The names of computers and workgroups that {} asks for or claims",
+                conversation.client.ip
+            )),
             _ => None,
         }),
         remedy: "Turn NetBIOS over TCP/IP off on all computers; DNS does its work.",
@@ -49,22 +50,34 @@ const NETBIOS_NAME: usize = 16;
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let usual_port = sample.has_port(PORT);
-    let Ok(mut message) = Message::new(sample.first()) else { return Probe::No };
+    let Ok(mut message) = Message::new(sample.first()) else {
+        return Probe::No;
+    };
     let header = message.header;
     if header.questions > 1 || header.records() > 64 {
         return Probe::No;
     }
     let found = if header.questions == 1 {
-        message.question().ok().map(|question| (question.name, question.kind, question.class))
+        message
+            .question()
+            .ok()
+            .map(|question| (question.name, question.kind, question.class))
     } else {
-        message.record().ok().map(|record| (record.owner, record.kind, record.class))
+        message
+            .record()
+            .ok()
+            .map(|record| (record.owner, record.kind, record.class))
     };
     match found {
         Some((name, NB | NBSTAT, IN)) if netbios(&name).is_some() => {
             // Names are claimed and asked for from and to one and the same port: who is the client
             // is told by who asks.
             let from_client = !sample.client.is_empty();
-            if header.is_response() == from_client { Probe::Reversed } else { Probe::Sure }
+            if header.is_response() == from_client {
+                Probe::Reversed
+            } else {
+                Probe::Sure
+            }
         }
         Some((name, _, _)) if usual_port && netbios(&name).is_some() => Probe::Likely(70),
         _ => Probe::No,
@@ -73,7 +86,10 @@ fn probe(sample: &Sample<'_>) -> Probe {
 
 /// Undoes the first-level encoding (RFC 1001 section 14.1): half a byte a letter, from A to P.
 fn netbios(name: &Name) -> Option<[u8; NETBIOS_NAME]> {
-    let label = name.labels().next().filter(|label| label.len() == 2 * NETBIOS_NAME)?;
+    let label = name
+        .labels()
+        .next()
+        .filter(|label| label.len() == 2 * NETBIOS_NAME)?;
     let mut decoded = [0; NETBIOS_NAME];
     for (byte, pair) in decoded.iter_mut().zip(label.chunks_exact(2)) {
         let [high, low] = <[u8; 2]>::try_from(pair).ok()?;
@@ -142,21 +158,31 @@ impl Nbns {
         if self.seen.is_new(without_service)
             && let Some(name) = shown(&decoded)
         {
-            notes.add(NameRecord { source: SOURCE.to_owned(), name });
+            notes.add(NameRecord {
+                source: SOURCE.to_owned(),
+                name,
+            });
         }
         Some(decoded)
     }
 
     fn resolved(&mut self, name: &[u8; NETBIOS_NAME], entry: &[u8], notes: &mut Notes<'_>) {
-        let Some((flags, address)) = entry.split_first_chunk::<2>() else { return };
+        let Some((flags, address)) = entry.split_first_chunk::<2>() else {
+            return;
+        };
         let is_group = flags.first().is_some_and(|flags| flags & 0x80 != 0);
-        let Ok(address) = <[u8; 4]>::try_from(address) else { return };
+        let Ok(address) = <[u8; 4]>::try_from(address) else {
+            return;
+        };
         if !is_group
             && address != [0; 4]
             && let Some(shown) = shown(name)
             && self.seen.is_new(&(&shown, address))
         {
-            notes.hint(HintBody::Resolved { name: shown, address: IpAddr::from(address) });
+            notes.hint(HintBody::Resolved {
+                name: shown,
+                address: IpAddr::from(address),
+            });
         }
     }
 }

@@ -1,7 +1,9 @@
 //! NTP (RFC 5905), with its control messages (RFC 9327) and its sealed sister NTS (RFC 8915).
 
 use overheard_ledger::{Exposure, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -71,14 +73,22 @@ fn read(bytes: &[u8], missing: bool) -> Result<Message, Cut> {
                 }
             }
             let behind = bytes.len().saturating_sub(HEADER);
-            Ok(Message::Time { mode, authenticated: AUTHENTICATORS.contains(&behind) || has_nts(cursor) })
+            Ok(Message::Time {
+                mode,
+                authenticated: AUTHENTICATORS.contains(&behind) || has_nts(cursor),
+            })
         }
         CONTROL if version >= 2 => {
             cursor.skip(9)?;
             let count = usize::from(cursor.u16()?);
             // Data is padded to 32 bits, and an authenticator may follow.
-            let fits = missing || (count <= cursor.remaining() && cursor.remaining() <= count + 3 + 24);
-            if bytes.len() >= CONTROL_HEADER && fits { Ok(Message::Control) } else { Err(wrong) }
+            let fits =
+                missing || (count <= cursor.remaining() && cursor.remaining() <= count + 3 + 24);
+            if bytes.len() >= CONTROL_HEADER && fits {
+                Ok(Message::Control)
+            } else {
+                Err(wrong)
+            }
         }
         // Request code, number of items and their size: ntpd's own, never specified.
         PRIVATE if bytes.len() >= 8 => Ok(Message::Control),
@@ -126,12 +136,20 @@ struct Ntp {
 
 impl Analyzer for Ntp {
     fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
+        let Chunk::Bytes(bytes) = chunk else {
+            return Step::Took(0);
+        };
         match read(bytes, notes.missing() > 0) {
-            Ok(Message::Time { mode: SERVER | BROADCAST, authenticated: false }) if !self.observed => {
+            Ok(Message::Time {
+                mode: SERVER | BROADCAST,
+                authenticated: false,
+            }) if !self.observed => {
                 self.observed = true;
                 let server = notes.server();
-                notes.observe(UNAUTHENTICATED, format!("Which computers set their clocks by {server}, and what it answers"));
+                notes.observe(
+                    UNAUTHENTICATED,
+                    format!("Which computers set their clocks by {server}, and what it answers"),
+                );
                 Step::Took(bytes.len())
             }
             Ok(_) => Step::Took(bytes.len()),

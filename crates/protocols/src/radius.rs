@@ -1,7 +1,9 @@
 //! RADIUS (RFC 2865, accounting RFC 2866): who logs into a network, from where, and with what.
 
 use overheard_ledger::{Body, Credential, Exposure, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::host_name::readable;
 use crate::shared::seen::Seen;
@@ -26,7 +28,10 @@ pub static PROTOCOL: Protocol = Protocol {
                 Body::Credential(login) if login.protocol == NAME => {
                     let user = login.user.as_deref().unwrap_or_default();
                     Some(if login.crackable {
-                        format!("That {user} logs in through {}, and enough to try secrets offline", seen.server())
+                        format!(
+                            "That {user} logs in through {}, and enough to try secrets offline",
+                            seen.server()
+                        )
                     } else {
                         format!("That {user} logs in through {}", seen.server())
                     })
@@ -84,7 +89,11 @@ fn read(bytes: &[u8], missing: bool) -> Result<(u8, Cursor<'_>, usize), Cut> {
     }
     cursor.skip(HEADER - 4)?;
     let attributes = length - HEADER;
-    let attributes = if missing { attributes.min(cursor.remaining()) } else { attributes };
+    let attributes = if missing {
+        attributes.min(cursor.remaining())
+    } else {
+        attributes
+    };
     let attributes = cursor.sub("radius attributes", attributes)?;
     Ok((code, attributes, cursor.position()))
 }
@@ -100,7 +109,9 @@ fn attribute<'a>(attributes: &mut Cursor<'a>) -> Result<(u8, &'a [u8]), Cut> {
 fn probe(sample: &Sample<'_>) -> Probe {
     let bytes = sample.first();
     let usual_port = PORTS.iter().any(|&port| sample.has_port(port));
-    let Ok((code, mut attributes, end)) = read(bytes, usual_port) else { return Probe::No };
+    let Ok((code, mut attributes, end)) = read(bytes, usual_port) else {
+        return Probe::No;
+    };
     if end != bytes.len() {
         return Probe::No;
     }
@@ -144,7 +155,9 @@ impl Radius {
                 _ => {}
             }
         }
-        let Some(user) = user.filter(|user| !user.is_empty()) else { return read };
+        let Some(user) = user.filter(|user| !user.is_empty()) else {
+            return read;
+        };
         let name = || readable(user);
         match code {
             ACCESS_REQUEST if self.seen.is_new(&(code, user, mechanism)) => notes.add(Credential {
@@ -156,7 +169,10 @@ impl Radius {
                 ..Credential::default()
             }),
             ACCOUNTING_REQUEST if self.seen.is_new(&(code, user)) => {
-                notes.observe(ACCOUNTING, format!("When {} is on the network, and from where", name()));
+                notes.observe(
+                    ACCOUNTING,
+                    format!("When {} is on the network, and from where", name()),
+                );
             }
             _ => {}
         }
@@ -176,7 +192,9 @@ fn microsoft(value: &[u8]) -> Option<&'static str> {
 
 impl Analyzer for Radius {
     fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
+        let Chunk::Bytes(bytes) = chunk else {
+            return Step::Took(0);
+        };
         match read(bytes, notes.missing() > 0) {
             Ok((code, attributes, end)) => {
                 let read = HEADER + self.attributes(code, attributes, notes);

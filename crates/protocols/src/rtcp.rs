@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use overheard_ledger::{Body, Exposure, Name, Rule, Severity, When};
-use overheard_tap::{Account, Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Account, Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 /// The most canonical names of one conversation that are written down.
 const MAX_NAMES: usize = 64;
@@ -20,16 +22,21 @@ pub static PROTOCOL: Protocol = Protocol {
     standard: "RFC 3550",
     exposure: Exposure::Open,
     probe,
-    begin: |_| Box::new(Rtcp { names: BTreeSet::new() }),
+    begin: |_| {
+        Box::new(Rtcp {
+            names: BTreeSet::new(),
+        })
+    },
     rules: &[Rule {
         id: "rtcp-cname",
         title: "Call reports name their sender",
         severity: Severity::Info,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Name(name) if name.source == "rtcp-cname" => {
-                Some(format!("The name {}, under which somebody takes part in calls", name.name))
-            }
+            Body::Name(name) if name.source == "rtcp-cname" => Some(format!(
+                "The name {}, under which somebody takes part in calls",
+                name.name
+            )),
             _ => None,
         }),
         remedy: "Seal the reports together with the voice (SRTCP), and let the telephones choose a new random name for every call.",
@@ -81,7 +88,12 @@ fn packet<'a>(cursor: &mut Cursor<'a>) -> Result<Packet<'a>, Cut> {
         return Err(wrong);
     }
     let body = cursor.sub("rtcp packet", usize::from(words) * 4)?;
-    Ok(Packet { count: first & 0x1f, kind, padded: first & 0x20 != 0, body })
+    Ok(Packet {
+        count: first & 0x1f,
+        kind,
+        padded: first & 0x20 != 0,
+        body,
+    })
 }
 
 /// Whether the packet has the room that its count asks for.
@@ -126,7 +138,11 @@ fn kind(bytes: &[u8]) -> Result<Kind, Cut> {
 /// 4 or 10 bytes (RFC 3711 section 3.4) or at the very end (RFC 7714 section 9.2).
 fn is_srtcp(bytes: &[u8], after_first: usize) -> bool {
     [4usize, 10, 0].iter().any(|tag| {
-        let trailer = bytes.len().checked_sub(4 + tag).and_then(|at| bytes.get(at..)).and_then(|end| end.first_chunk());
+        let trailer = bytes
+            .len()
+            .checked_sub(4 + tag)
+            .and_then(|at| bytes.get(at..))
+            .and_then(|end| end.first_chunk());
         let index = trailer.map_or(0, |index| u32::from_be_bytes(*index));
         after_first >= 4 + tag && index & 0x8000_0000 != 0 && index & 0x7fff_0000 == 0
     })
@@ -139,7 +155,9 @@ struct Rtcp {
 
 impl Analyzer for Rtcp {
     fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
+        let Chunk::Bytes(bytes) = chunk else {
+            return Step::Took(0);
+        };
         match kind(bytes) {
             Ok(Kind::Clear(_)) => {
                 let mut cursor = Cursor::new("rtcp", bytes);
@@ -186,14 +204,22 @@ impl Rtcp {
 
     fn canonical_name(&mut self, bytes: &[u8], notes: &mut Notes<'_>) {
         let mut name = String::new();
-        for &byte in bytes.trim_ascii().split(|&byte| byte == 0).next().unwrap_or_default() {
+        for &byte in bytes
+            .trim_ascii()
+            .split(|&byte| byte == 0)
+            .next()
+            .unwrap_or_default()
+        {
             match byte {
                 b'!'..=b'~' => name.push(char::from(byte.to_ascii_lowercase())),
                 other => name.push_str(&format!("\\{other:03}")),
             }
         }
         if !name.is_empty() && self.names.len() < MAX_NAMES && self.names.insert(name.clone()) {
-            notes.add(Name { source: "rtcp-cname".to_owned(), name });
+            notes.add(Name {
+                source: "rtcp-cname".to_owned(),
+                name,
+            });
         }
     }
 }

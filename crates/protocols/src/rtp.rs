@@ -6,7 +6,10 @@
 //! that happen to begin alike. What only looks like RTP is written down as tentative.
 
 use overheard_ledger::{Body, Exposure, MAX_EVIDENCE, Media, Rule, Severity, Time, When};
-use overheard_tap::{Account, Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Account, Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side,
+    Step,
+};
 
 use crate::shared::payload_types::{frame_bytes, static_encoding};
 
@@ -41,7 +44,9 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::Critical,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                Body::Media(media) if media.protection == "none" => Some(format!("What is {}", between(media))),
+                Body::Media(media) if media.protection == "none" => {
+                    Some(format!("What is {}", between(media)))
+                }
                 _ => None,
             }),
             remedy: "Switch on SRTP in the telephones and in the exchange, with keys from DTLS-SRTP, and refuse calls without it.",
@@ -55,9 +60,10 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::Critical,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                Body::Media(media) if media.protection == "sdes-in-clear" => {
-                    Some(format!("What is {}, with the key that was sent in clear to set the call up", between(media)))
-                }
+                Body::Media(media) if media.protection == "sdes-in-clear" => Some(format!(
+                    "What is {}, with the key that was sent in clear to set the call up",
+                    between(media)
+                )),
                 _ => None,
             }),
             remedy: "Carry SIP over TLS between the telephones and the exchange, or use DTLS-SRTP, whose key is never sent.",
@@ -71,9 +77,31 @@ pub static PROTOCOL: Protocol = Protocol {
 /// `said between 192.0.2.1 and 192.0.2.2`: the same for both directions of a call.
 fn between(media: &Media) -> String {
     let (one, other) = (media.source.ip, media.destination.ip);
-    let video = ["AV1", "CelB", "H261", "H263", "H263-1998", "H264", "H265", "JPEG", "MP2T", "MPV", "VP8", "VP9", "nv"];
-    let shown = media.codec.as_deref().is_some_and(|codec| video.contains(&codec));
-    format!("{} between {} and {}", if shown { "shown" } else { "said" }, one.min(other), one.max(other))
+    let video = [
+        "AV1",
+        "CelB",
+        "H261",
+        "H263",
+        "H263-1998",
+        "H264",
+        "H265",
+        "JPEG",
+        "MP2T",
+        "MPV",
+        "VP8",
+        "VP9",
+        "nv",
+    ];
+    let shown = media
+        .codec
+        .as_deref()
+        .is_some_and(|codec| video.contains(&codec));
+    format!(
+        "{} between {} and {}",
+        if shown { "shown" } else { "said" },
+        one.min(other),
+        one.max(other)
+    )
 }
 
 /// The fixed header (RFC 3550 section 5.1).
@@ -117,7 +145,16 @@ fn header(bytes: &[u8]) -> Result<Header, Cut> {
     let payload = cursor.rest();
     let padding = payload.last().map_or(0, |&count| usize::from(count));
     let padding_fits = first & 0x20 == 0 || (1..=payload.len()).contains(&padding);
-    Ok(Header { contributors, extension, padding_fits, payload_type, sequence, timestamp, ssrc, payload: payload.len() })
+    Ok(Header {
+        contributors,
+        extension,
+        padding_fits,
+        payload_type,
+        sequence,
+        timestamp,
+        ssrc,
+        payload: payload.len(),
+    })
 }
 
 /// Whether so many bytes are whole frames of a payload type; `None` where its frames have no fixed size.
@@ -131,7 +168,11 @@ fn whole_frames(payload_type: u8, bytes: usize) -> Option<bool> {
 /// Whether they are whole frames with an authentication tag of SRTP behind, of the usual 10 or 4 bytes
 /// (RFC 3711 section 5.2, RFC 4568 section 6.2).
 fn has_tagged_frames(payload_type: u8, bytes: usize) -> bool {
-    let without = |tag| bytes.checked_sub(tag).and_then(|bytes| whole_frames(payload_type, bytes));
+    let without = |tag| {
+        bytes
+            .checked_sub(tag)
+            .and_then(|bytes| whole_frames(payload_type, bytes))
+    };
     [10, 4].into_iter().any(|tag| without(tag) == Some(true))
 }
 
@@ -140,7 +181,9 @@ impl Header {
     /// guess weighs, 0 for none.
     fn weight(&self) -> u8 {
         // General header extensions (RFC 8285), or one of a vendor's together with a static type.
-        let known_extension = self.extension.is_none_or(|profile| profile == 0xbede || profile >> 4 == 0x100);
+        let known_extension = self
+            .extension
+            .is_none_or(|profile| profile == 0xbede || profile >> 4 == 0x100);
         let fits = whole_frames(self.payload_type, self.payload);
         if self.payload == 0 || !self.padding_fits {
             0
@@ -211,8 +254,9 @@ struct Stream {
 }
 
 /// The clocks of the usual codecs, in Hz (RFC 3551; RFC 7587).
-const CLOCKS: [f64; 10] =
-    [8000.0, 11025.0, 12000.0, 16000.0, 22050.0, 24000.0, 32000.0, 44100.0, 48000.0, 90000.0];
+const CLOCKS: [f64; 10] = [
+    8000.0, 11025.0, 12000.0, 16000.0, 22050.0, 24000.0, 32000.0, 44100.0, 48000.0, 90000.0,
+];
 
 impl Stream {
     fn new(side: Side, header: &Header, time: Time) -> Stream {
@@ -253,11 +297,16 @@ impl Stream {
             self.frames += 1;
             self.evidence.join(&notes.evidence());
         }
-        if let Some(place) = self.types.iter_mut().find(|place| place.1 == 0 || place.0 == header.payload_type) {
+        if let Some(place) = self
+            .types
+            .iter_mut()
+            .find(|place| place.1 == 0 || place.0 == header.payload_type)
+        {
             place.0 = header.payload_type;
             place.1 += 1;
         }
-        self.whole_frames += u64::from(whole_frames(header.payload_type, header.payload) == Some(true));
+        self.whole_frames +=
+            u64::from(whole_frames(header.payload_type, header.payload) == Some(true));
         self.tagged_frames += u64::from(has_tagged_frames(header.payload_type, header.payload));
     }
 
@@ -317,7 +366,11 @@ impl Stream {
     /// The payload type that most packets have, and how many have it.
     fn main_type(&self) -> (u8, u64) {
         // The earliest of equals: max_by_key would give the last.
-        self.types.iter().copied().reduce(|best, next| if next.1 > best.1 { next } else { best }).unwrap_or_default()
+        self.types
+            .iter()
+            .copied()
+            .reduce(|best, next| if next.1 > best.1 { next } else { best })
+            .unwrap_or_default()
     }
 
     fn lost(&self) -> u64 {
@@ -337,7 +390,9 @@ impl Stream {
             && self.in_sequence * 10 >= pairs * 9
             && self.steady * 10 >= self.in_sequence * 9
             && of_type * 10 >= self.packets * 7
-            && (static_encoding(payload_type).is_some() || payload_type >= 96 || (35..=63).contains(&payload_type))
+            && (static_encoding(payload_type).is_some()
+                || payload_type >= 96
+                || (35..=63).contains(&payload_type))
             && (self.has_codec_clock() || self.has_codec_step(pairs))
     }
 
@@ -347,7 +402,10 @@ impl Stream {
         let rate = self.ticks as f64 / seconds;
         // A short stream leaves room for the jitter of its first and last packet.
         let tolerance = if seconds >= 2.0 { 0.06 } else { 0.15 };
-        seconds >= 0.1 && CLOCKS.iter().any(|clock| (rate / clock - 1.0).abs() <= tolerance)
+        seconds >= 0.1
+            && CLOCKS
+                .iter()
+                .any(|clock| (rate / clock - 1.0).abs() <= tolerance)
     }
 
     /// Whether most packets hold the same span of time, of a length that codecs use (5 ms at 8 kHz to
@@ -411,13 +469,18 @@ impl Rtp {
                 return Step::NotMine(cut);
             }
         };
-        let known = self.streams.iter().position(|stream| stream.ssrc == header.ssrc && stream.side == side);
+        let known = self
+            .streams
+            .iter()
+            .position(|stream| stream.ssrc == header.ssrc && stream.side == side);
         let begins = known.is_none();
         let Some(at) = known.or_else(|| self.begin(side, &header, notes)) else {
             self.others += 1;
             return Step::NotMine(Cut::wrong("rtp", 8));
         };
-        let Some(stream) = self.streams.get_mut(at) else { return Step::NotMine(Cut::wrong("rtp", 8)) };
+        let Some(stream) = self.streams.get_mut(at) else {
+            return Step::NotMine(Cut::wrong("rtp", 8));
+        };
         stream.hear(&header, notes);
         self.goes_on |= stream.in_sequence >= GOES_ON;
         self.mine += 1;
@@ -436,7 +499,8 @@ impl Rtp {
         }
         self.false_starts += 1;
         if self.streams.len() >= MAX_STREAMS {
-            let oldest = (0..self.streams.len()).min_by_key(|&at| self.streams.get(at).map(|stream| stream.last_time))?;
+            let oldest = (0..self.streams.len())
+                .min_by_key(|&at| self.streams.get(at).map(|stream| stream.last_time))?;
             let oldest = self.streams.remove(oldest);
             // What did not go on until now is not worth a line.
             if oldest.is_proven() {

@@ -7,8 +7,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use overheard_ledger::{Body, Call, CallState, Credential, Exposure, HintBody, Message, Rule, Severity, When};
-use overheard_tap::{Account, Analyzer, Chunk, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_ledger::{
+    Body, Call, CallState, Credential, Exposure, HintBody, Message, Rule, Severity, When,
+};
+use overheard_tap::{
+    Account, Analyzer, Chunk, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 use sha2::{Digest, Sha256};
 
 use crate::shared::auth_params::AuthParams;
@@ -42,7 +46,12 @@ pub static PROTOCOL: Protocol = Protocol {
     standard: "RFC 3261",
     exposure: Exposure::Open,
     probe,
-    begin: |over| Box::new(Sip { over, ..Sip::default() }),
+    begin: |over| {
+        Box::new(Sip {
+            over,
+            ..Sip::default()
+        })
+    },
     rules: &[
         Rule {
             id: "sip-call",
@@ -119,8 +128,20 @@ pub static PROTOCOL: Protocol = Protocol {
 /// The methods that SIP is known to have (RFC 3261 and its extensions), to recognise the beginning of a
 /// stream before its first line is whole.
 const METHODS: [&str; 14] = [
-    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "REFER",
-    "MESSAGE", "UPDATE",
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "PRACK",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+    "INFO",
+    "REFER",
+    "MESSAGE",
+    "UPDATE",
 ];
 /// The longest first line of a stream that is waited for.
 const MAX_FIRST_LINE: usize = 2048;
@@ -130,15 +151,28 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Over::Datagram => sample.first(),
         Over::Stream => sample.first().trim_ascii_start(),
     };
-    let Some(line) = bytes.split(|&byte| byte == b'\n').next() else { return Probe::No };
+    let Some(line) = bytes.split(|&byte| byte == b'\n').next() else {
+        return Probe::No;
+    };
     if line.len() < bytes.len() || sample.whole {
-        return if start_line(line).is_some() { Probe::Sure } else { Probe::No };
+        return if start_line(line).is_some() {
+            Probe::Sure
+        } else {
+            Probe::No
+        };
     }
     let status = b"SIP/2.0 ";
     let begins = |word: &[u8]| bytes.starts_with(word) || word.starts_with(bytes);
     let method = METHODS.iter().any(|method| begins(method.as_bytes()));
-    let text = bytes.len() <= MAX_FIRST_LINE && bytes.iter().all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\r');
-    if text && (begins(status) || method) { Probe::More } else { Probe::No }
+    let text = bytes.len() <= MAX_FIRST_LINE
+        && bytes
+            .iter()
+            .all(|byte| (b' '..=b'~').contains(byte) || *byte == b'\r');
+    if text && (begins(status) || method) {
+        Probe::More
+    } else {
+        Probe::No
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -153,7 +187,10 @@ enum Start<'a> {
 fn start_line(line: &[u8]) -> Option<Start<'_>> {
     let line = line.trim_ascii_end();
     // Neither a URI nor a reason holds control characters (RFC 3261 section 25.1).
-    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+    if line
+        .iter()
+        .any(|byte| byte.is_ascii_control() && *byte != b'\t')
+    {
         return None;
     }
     if let Some(rest) = line.strip_prefix(b"SIP/2.0 ") {
@@ -164,7 +201,9 @@ fn start_line(line: &[u8]) -> Option<Start<'_>> {
     let space = rest.iter().position(|&byte| byte == b' ')?;
     let (method, uri) = rest.split_at_checked(space)?;
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(byte);
-    let method = std::str::from_utf8(method).ok().filter(|method| !method.is_empty() && method.bytes().all(|b| is_token(&b)))?;
+    let method = std::str::from_utf8(method)
+        .ok()
+        .filter(|method| !method.is_empty() && method.bytes().all(|b| is_token(&b)))?;
     (!uri.trim_ascii().is_empty()).then_some(Start::Request(method))
 }
 
@@ -187,7 +226,10 @@ fn bare_uri(value: &str) -> Option<String> {
     };
     // A user part may hold `;` and `?` itself.
     let host = uri.find('@').unwrap_or(0);
-    let end = uri.get(host..).and_then(|tail| tail.find([';', '?'])).map_or(uri.len(), |at| host + at);
+    let end = uri
+        .get(host..)
+        .and_then(|tail| tail.find([';', '?']))
+        .map_or(uri.len(), |at| host + at);
     let uri = uri.get(..end).unwrap_or(uri).trim();
     let (scheme, _) = uri.split_once(':')?;
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
@@ -195,14 +237,20 @@ fn bare_uri(value: &str) -> Option<String> {
 }
 
 fn shortened(text: &str) -> String {
-    let end = (0..=MAX_TEXT.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    let end = (0..=MAX_TEXT.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end))
+        .unwrap_or(0);
     text.get(..end).unwrap_or_default().to_owned()
 }
 
 /// `314159 INVITE`: the number and the method.
 fn command_sequence(value: &str) -> (u32, &str) {
     let mut words = value.split_ascii_whitespace();
-    let number = words.next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    let number = words
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0);
     (number, words.next().unwrap_or_default())
 }
 
@@ -225,7 +273,10 @@ struct Followed {
 
 impl Followed {
     fn is_over(&self) -> bool {
-        matches!(self.call.state, CallState::Ended | CallState::Failed | CallState::Cancelled)
+        matches!(
+            self.call.state,
+            CallState::Ended | CallState::Failed | CallState::Cancelled
+        )
     }
 
     fn hear(&mut self, start: Start<'_>, number: u32, method: &str, notes: &Notes<'_>) {
@@ -350,18 +401,33 @@ impl Sip {
     fn datagram(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..) {
-            at += rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)).count();
+            at += rest
+                .iter()
+                .take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0))
+                .count();
             let rest = bytes.get(at..).unwrap_or_default();
             let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
             let Some(start) = start_line(line) else { break };
             let end = end_of_block(rest, 0).unwrap_or(rest.len());
             let (block, after) = rest.split_at_checked(end).unwrap_or((rest, &[]));
             let block = HeaderBlock::parse(block);
-            let length = content_length(&block).unwrap_or(after.len()).min(after.len());
-            self.message(side, start, &block, after.get(..length).unwrap_or_default(), notes);
+            let length = content_length(&block)
+                .unwrap_or(after.len())
+                .min(after.len());
+            self.message(
+                side,
+                start,
+                &block,
+                after.get(..length).unwrap_or_default(),
+                notes,
+            );
             at += end + length;
         }
-        if at == 0 { Step::NotMine(Cut::wrong("sip", 0)) } else { Step::Took(at) }
+        if at == 0 {
+            Step::NotMine(Cut::wrong("sip", 0))
+        } else {
+            Step::Took(at)
+        }
     }
 
     /// A stream: messages one after the other (RFC 3261 section 18.3), with line ends between them to
@@ -370,17 +436,30 @@ impl Sip {
         let [client, server] = &mut self.sides;
         let sender = if side == Side::Client { client } else { server };
         if sender.body > 0 {
-            let there = usize::try_from(sender.body).unwrap_or(usize::MAX).min(bytes.len());
+            let there = usize::try_from(sender.body)
+                .unwrap_or(usize::MAX)
+                .min(bytes.len());
             sender.body -= there as u64;
             return Step::Took(there);
         }
         if sender.lost {
             let Some(skipped) = next_start_line(bytes) else {
                 // The last line may be a start line that is not whole yet.
-                let last = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-                let passed = if bytes.len() - last > MAX_FIRST_LINE { bytes.len() } else { last };
+                let last = bytes
+                    .iter()
+                    .rposition(|&byte| byte == b'\n')
+                    .map_or(0, |at| at + 1);
+                let passed = if bytes.len() - last > MAX_FIRST_LINE {
+                    bytes.len()
+                } else {
+                    last
+                };
                 notes.account(Account::Unrecognised, passed);
-                return if passed == 0 { Step::Need(bytes.len() + 1) } else { Step::Took(passed) };
+                return if passed == 0 {
+                    Step::Need(bytes.len() + 1)
+                } else {
+                    Step::Took(passed)
+                };
             };
             sender.lost = false;
             if skipped > 0 {
@@ -388,13 +467,19 @@ impl Sip {
                 return Step::Took(skipped);
             }
         }
-        let alive = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0)).count();
+        let alive = bytes
+            .iter()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n' | b' ' | 0))
+            .count();
         if alive > 0 {
             return Step::Took(alive);
         }
         let Some(end) = end_of_block(bytes, sender.searched) else {
             let begun = bytes.get(..MAX_FIRST_LINE).unwrap_or(bytes);
-            let line = begun.split(|&byte| byte == b'\n').next().unwrap_or_default();
+            let line = begun
+                .split(|&byte| byte == b'\n')
+                .next()
+                .unwrap_or_default();
             if bytes.len() > MAX_BLOCK || (line.len() < bytes.len() && start_line(line).is_none()) {
                 return Step::NotMine(Cut::wrong("sip", 0));
             }
@@ -403,7 +488,9 @@ impl Sip {
         };
         let (block, after) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
         let block = HeaderBlock::parse(block);
-        let Some(start) = start_line(block.start) else { return Step::NotMine(Cut::wrong("sip", 0)) };
+        let Some(start) = start_line(block.start) else {
+            return Step::NotMine(Cut::wrong("sip", 0));
+        };
         // Without a length a message on a stream has no body.
         let length = content_length(&block).unwrap_or(0);
         let body = match after.get(..length) {
@@ -425,8 +512,19 @@ impl Sip {
         Step::Took(end + length)
     }
 
-    fn message(&mut self, side: Side, start: Start<'_>, block: &HeaderBlock<'_>, body: &[u8], notes: &mut Notes<'_>) {
-        let Some(call_id) = block.get("Call-ID", "i").map(|id| shortened(id.trim())).filter(|id| !id.is_empty()) else {
+    fn message(
+        &mut self,
+        side: Side,
+        start: Start<'_>,
+        block: &HeaderBlock<'_>,
+        body: &[u8],
+        notes: &mut Notes<'_>,
+    ) {
+        let Some(call_id) = block
+            .get("Call-ID", "i")
+            .map(|id| shortened(id.trim()))
+            .filter(|id| !id.is_empty())
+        else {
             return;
         };
         let sequence = block.get("CSeq", "").unwrap_or(Cow::Borrowed(""));
@@ -444,13 +542,15 @@ impl Sip {
                 followed.messages += 1;
                 followed.evidence.join(&notes.evidence());
             }
-            if start == Start::Request("INFO") && followed.digit != Some((side.index(), number))
-                && let Some(digit) = digit(block, body) {
-                    followed.digit = Some((side.index(), number));
-                    if followed.digits.len() < MAX_DIGITS {
-                        followed.digits.push(digit);
-                    }
+            if start == Start::Request("INFO")
+                && followed.digit != Some((side.index(), number))
+                && let Some(digit) = digit(block, body)
+            {
+                followed.digit = Some((side.index(), number));
+                if followed.digits.len() < MAX_DIGITS {
+                    followed.digits.push(digit);
                 }
+            }
         }
         match start {
             Start::Request(_) => {
@@ -472,13 +572,23 @@ impl Sip {
         }
     }
 
-    fn begin(&mut self, call_id: String, block: &HeaderBlock<'_>, invite: u32, notes: &mut Notes<'_>) {
+    fn begin(
+        &mut self,
+        call_id: String,
+        block: &HeaderBlock<'_>,
+        invite: u32,
+        notes: &mut Notes<'_>,
+    ) {
         if self.calls.len() >= MAX_CALLS {
-            let oldest = self.calls.iter().min_by_key(|(_, followed)| (!followed.is_over(), followed.order));
+            let oldest = self
+                .calls
+                .iter()
+                .min_by_key(|(_, followed)| (!followed.is_over(), followed.order));
             if let Some(id) = oldest.map(|(id, _)| id.clone())
-                && let Some(followed) = self.calls.remove(&id) {
-                    write_call(followed, notes);
-                }
+                && let Some(followed) = self.calls.remove(&id)
+            {
+                write_call(followed, notes);
+            }
         }
         let call = Call {
             call_id: call_id.clone(),
@@ -506,13 +616,22 @@ impl Sip {
 
     fn login(&mut self, value: &str, call: u64, number: u32, notes: &mut Notes<'_>) {
         let auth = AuthParams::parse(value);
-        let (Some(user), Some(response)) = (auth.get("username"), auth.get("response")) else { return };
+        let (Some(user), Some(response)) = (auth.get("username"), auth.get("response")) else {
+            return;
+        };
         // A telephone that was not asked yet sends an empty response: no login.
         if !auth.scheme.eq_ignore_ascii_case("digest") || user.is_empty() || response.is_empty() {
             return;
         }
-        let (user, realm) = (shortened(user), shortened(auth.get("realm").unwrap_or_default()));
-        if let Some(login) = self.logins.iter_mut().find(|login| login.user == user && login.realm == realm) {
+        let (user, realm) = (
+            shortened(user),
+            shortened(auth.get("realm").unwrap_or_default()),
+        );
+        if let Some(login) = self
+            .logins
+            .iter_mut()
+            .find(|login| login.user == user && login.realm == realm)
+        {
             login.request = (call, number);
             return;
         }
@@ -520,7 +639,14 @@ impl Sip {
             write_login(self.logins.remove(0), notes);
         }
         let (response, evidence) = (shortened(response), notes.evidence());
-        self.logins.push(Login { user, realm, response, request: (call, number), accepted: None, evidence });
+        self.logins.push(Login {
+            user,
+            realm,
+            response,
+            request: (call, number),
+            accepted: None,
+            evidence,
+        });
     }
 
     fn answer(&mut self, code: u16, call: u64, number: u32, notes: &Notes<'_>) {
@@ -529,7 +655,11 @@ impl Sip {
             401 | 403 | 407 => false,
             _ => return,
         };
-        for login in self.logins.iter_mut().filter(|login| login.request == (call, number)) {
+        for login in self
+            .logins
+            .iter_mut()
+            .filter(|login| login.request == (call, number))
+        {
             if login.accepted.is_none_or(|before| !before && accepted) {
                 login.accepted = Some(accepted);
                 login.evidence.join(&notes.evidence());
@@ -546,7 +676,9 @@ impl Sip {
         notes: &mut Notes<'_>,
     ) {
         // A form of its own says that somebody is typing (RFC 3994): nothing was written.
-        let typing = block.get("Content-Type", "c").is_some_and(|kind| kind.contains("im-iscomposing"));
+        let typing = block
+            .get("Content-Type", "c")
+            .is_some_and(|kind| kind.contains("im-iscomposing"));
         if body.is_empty() || typing || self.messages.len() >= MAX_MESSAGES {
             return;
         }
@@ -556,14 +688,29 @@ impl Sip {
         notes.add(Message {
             protocol: "sip".to_owned(),
             from: block.get("From", "f").and_then(|value| bare_uri(&value)),
-            to: block.get("To", "t").and_then(|value| bare_uri(&value)).into_iter().collect(),
+            to: block
+                .get("To", "t")
+                .and_then(|value| bare_uri(&value))
+                .into_iter()
+                .collect(),
             bytes: body.len() as u64,
-            sha256: Some(Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()),
+            sha256: Some(
+                Sha256::digest(body)
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
+            ),
             ..Message::default()
         });
     }
 
-    fn announce(&mut self, call_id: &str, block: &HeaderBlock<'_>, body: &[u8], notes: &mut Notes<'_>) {
+    fn announce(
+        &mut self,
+        call_id: &str,
+        block: &HeaderBlock<'_>,
+        body: &[u8],
+        notes: &mut Notes<'_>,
+    ) {
         if let Some(followed) = self.calls.get_mut(call_id) {
             let hash = hash(&body);
             if followed.bodies.contains(&hash) {
@@ -577,8 +724,14 @@ impl Sip {
         if let Some(suite) = description.suites_in_clear().first() {
             let party = |name, compact| block.get(name, compact).and_then(|value| bare_uri(&value));
             let somebody = || "somebody".to_owned();
-            let (from, to) = (party("From", "f").unwrap_or_else(somebody), party("To", "t").unwrap_or_else(somebody));
-            notes.observe("sip-media-key", format!("The key ({suite}) that is to seal the call of {from} to {to}"));
+            let (from, to) = (
+                party("From", "f").unwrap_or_else(somebody),
+                party("To", "t").unwrap_or_else(somebody),
+            );
+            notes.observe(
+                "sip-media-key",
+                format!("The key ({suite}) that is to seal the call of {from} to {to}"),
+            );
         }
         for announcement in description.announcements() {
             notes.hint(HintBody::Expect {
@@ -604,7 +757,13 @@ impl Sip {
 
 fn write_call(followed: Followed, notes: &mut Notes<'_>) {
     let digits = (!followed.digits.is_empty()).then(|| notes.mask(&followed.digits));
-    notes.add_with(Call { digits, ..followed.call }, followed.evidence);
+    notes.add_with(
+        Call {
+            digits,
+            ..followed.call
+        },
+        followed.evidence,
+    );
 }
 
 fn write_login(login: Login, notes: &mut Notes<'_>) {
@@ -627,7 +786,9 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 fn content_length(block: &HeaderBlock<'_>) -> Option<usize> {
-    block.get("Content-Length", "l").and_then(|length| length.trim().parse().ok())
+    block
+        .get("Content-Length", "l")
+        .and_then(|length| length.trim().parse().ok())
 }
 
 /// Where the next line that can start a message begins.
@@ -648,7 +809,11 @@ fn digit(block: &HeaderBlock<'_>, body: &[u8]) -> Option<char> {
     let kind = block.get("Content-Type", "c")?.to_ascii_lowercase();
     let body = std::str::from_utf8(body).ok()?;
     let text = if kind.starts_with("application/dtmf-relay") {
-        body.lines().find_map(|line| line.trim().strip_prefix("Signal=").or(line.trim().strip_prefix("Signal:")))?
+        body.lines().find_map(|line| {
+            line.trim()
+                .strip_prefix("Signal=")
+                .or(line.trim().strip_prefix("Signal:"))
+        })?
     } else if kind.starts_with("application/dtmf") {
         body
     } else {
@@ -657,13 +822,18 @@ fn digit(block: &HeaderBlock<'_>, body: &[u8]) -> Option<char> {
     match text.trim() {
         "10" => Some('*'),
         "11" => Some('#'),
-        other => other.chars().next().filter(|digit| digit.is_ascii_digit() || "*#ABCDabcd".contains(*digit)),
+        other => other
+            .chars()
+            .next()
+            .filter(|digit| digit.is_ascii_digit() || "*#ABCDabcd".contains(*digit)),
     }
 }
 
 /// The session descriptions of a body: the body itself, or parts of it (RFC 5621).
 fn descriptions<'a>(block: &HeaderBlock<'_>, body: &'a [u8]) -> Vec<&'a [u8]> {
-    let kind = block.get("Content-Type", "c").unwrap_or(Cow::Borrowed("application/sdp"));
+    let kind = block
+        .get("Content-Type", "c")
+        .unwrap_or(Cow::Borrowed("application/sdp"));
     let lower = kind.to_ascii_lowercase();
     if lower.starts_with("application/sdp") {
         return vec![body];
@@ -680,7 +850,9 @@ fn descriptions<'a>(block: &HeaderBlock<'_>, body: &'a [u8]) -> Vec<&'a [u8]> {
     let mut part: Option<usize> = None;
     let mut at = 0;
     for line in body.split_inclusive(|&byte| byte == b'\n') {
-        let delimiter = line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary.as_bytes()));
+        let delimiter = line
+            .strip_prefix(b"--")
+            .and_then(|rest| rest.strip_prefix(boundary.as_bytes()));
         if delimiter.is_some() && !boundary.is_empty() {
             if let Some(part) = part.and_then(|begun| body.get(begun..at)) {
                 let end = end_of_block(part, 0).unwrap_or(part.len());
@@ -689,7 +861,8 @@ fn descriptions<'a>(block: &HeaderBlock<'_>, body: &'a [u8]) -> Vec<&'a [u8]> {
                 let fields = [b"\n", fields].concat();
                 let kind = HeaderBlock::parse(&fields);
                 let kind = kind.get("Content-Type", "c");
-                if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/sdp")) {
+                if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/sdp"))
+                {
                     found.push(content);
                 }
             }

@@ -2,7 +2,9 @@
 //! (RFC 3412) with its user-based security model (RFC 3414).
 
 use overheard_ledger::{Account, Body, Credential, Exposure, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::ber::{INTEGER, OCTET_STRING, SEQUENCE, element, tagged, unsigned};
 use crate::shared::host_name::readable;
@@ -93,7 +95,13 @@ enum Message<'a> {
     /// Version 1 or 2c.
     Community { community: &'a [u8], pdu: u8 },
     /// Version 3.
-    User { user: &'a [u8], flags: u8, sealed: usize, pdu: Option<u8>, empty: bool },
+    User {
+        user: &'a [u8],
+        flags: u8,
+        sealed: usize,
+        pdu: Option<u8>,
+        empty: bool,
+    },
     /// Version 3 with another security model.
     Other,
 }
@@ -116,7 +124,11 @@ fn read(bytes: &[u8]) -> Result<(Message<'_>, usize), Cut> {
         3 => version_3(&mut message)?,
         _ => return Err(wrong),
     };
-    if message.is_empty() { Ok((read, end)) } else { Err(message.wrong()) }
+    if message.is_empty() {
+        Ok((read, end))
+    } else {
+        Err(message.wrong())
+    }
 }
 
 /// Whether the body of a PDU begins as it must: the trap of version 1 with an OBJECT IDENTIFIER, the others
@@ -161,17 +173,26 @@ fn version_3<'a>(message: &mut Cursor<'a>) -> Result<Message<'a>, Cut> {
         }
         _ => return Err(wrong),
     }
-    Ok(Message::User { user, flags, sealed, pdu, empty })
+    Ok(Message::User {
+        user,
+        flags,
+        sealed,
+        pdu,
+        empty,
+    })
 }
 
 fn probe(sample: &Sample<'_>) -> Probe {
     let from_client = !sample.client.is_empty();
     match read(sample.first()) {
-        Ok((Message::Community { pdu: RESPONSE, .. } | Message::User { pdu: Some(RESPONSE | REPORT), .. }, _))
-            if from_client =>
-        {
-            Probe::Reversed
-        }
+        Ok((
+            Message::Community { pdu: RESPONSE, .. }
+            | Message::User {
+                pdu: Some(RESPONSE | REPORT),
+                ..
+            },
+            _,
+        )) if from_client => Probe::Reversed,
         Ok(_) => Probe::Sure,
         Err(_) if sample.has_port(161) || sample.has_port(162) => cut(sample.first()),
         Err(_) => Probe::No,
@@ -199,8 +220,12 @@ fn beginning(bytes: &[u8]) -> Option<&[u8]> {
     if unsigned(&mut cursor, "snmp version").ok()? > 1 {
         return None;
     }
-    let community = tagged(&mut cursor, OCTET_STRING, "snmp community").ok()?.rest();
-    (0xa0..=0xa8).contains(&cursor.u8().ok()?).then_some(community)
+    let community = tagged(&mut cursor, OCTET_STRING, "snmp community")
+        .ok()?
+        .rest();
+    (0xa0..=0xa8)
+        .contains(&cursor.u8().ok()?)
+        .then_some(community)
 }
 
 #[derive(Default)]
@@ -237,21 +262,38 @@ impl Snmp {
 
 impl Analyzer for Snmp {
     fn hear(&mut self, _side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let Chunk::Bytes(bytes) = chunk else { return Step::Took(0) };
+        let Chunk::Bytes(bytes) = chunk else {
+            return Step::Took(0);
+        };
         match read(bytes) {
             Ok((Message::Community { community, .. }, end)) => {
                 self.community(community, notes);
                 Step::Took(end)
             }
-            Ok((Message::User { user, flags, sealed, pdu, empty }, end)) => {
+            Ok((
+                Message::User {
+                    user,
+                    flags,
+                    sealed,
+                    pdu,
+                    empty,
+                },
+                end,
+            )) => {
                 self.user(user, flags & AUTHENTICATED != 0, notes);
                 notes.account(Account::Sealed, sealed);
                 if sealed > 0 {
                     // Its keys are made from passwords and stay: who has one opens what was stored.
                     notes.expose(Exposure::StolenKey);
-                } else if pdu.is_some_and(|pdu| pdu != REPORT) && !empty && self.seen.is_new(IN_CLEAR) {
+                } else if pdu.is_some_and(|pdu| pdu != REPORT)
+                    && !empty
+                    && self.seen.is_new(IN_CLEAR)
+                {
                     let server = notes.server();
-                    notes.observe(IN_CLEAR, format!("What is asked of {server} and what it answers"));
+                    notes.observe(
+                        IN_CLEAR,
+                        format!("What is asked of {server} and what it answers"),
+                    );
                 }
                 Step::Took(end)
             }

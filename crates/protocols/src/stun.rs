@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use overheard_ledger::{Credential, Endpoint, Exposure, Rule, Severity, When};
-use overheard_tap::{Account, Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Account, Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side,
+    Step,
+};
 
 /// The most addresses of one conversation that are written down.
 const MAX_ADDRESSES: usize = 32;
@@ -26,7 +29,15 @@ pub static PROTOCOL: Protocol = Protocol {
     standard: "RFC 8489",
     exposure: Exposure::Open,
     probe,
-    begin: |over| Box::new(Stun { over, addresses: BTreeSet::new(), logins: Vec::new(), channels: false, ended: false }),
+    begin: |over| {
+        Box::new(Stun {
+            over,
+            addresses: BTreeSet::new(),
+            logins: Vec::new(),
+            channels: false,
+            ended: false,
+        })
+    },
     rules: &[
         Rule {
             id: "stun-address",
@@ -46,11 +57,13 @@ pub static PROTOCOL: Protocol = Protocol {
             severity: Severity::Medium,
             exposure: Exposure::Open,
             when: When::Record(|seen| match &seen.record.body {
-                overheard_ledger::Body::Credential(login) if login.protocol == "stun" => Some(format!(
-                    "The digest of the password of {} at {}, against which passwords can be tried",
-                    login.user.as_deref().unwrap_or("somebody"),
-                    seen.server()
-                )),
+                overheard_ledger::Body::Credential(login) if login.protocol == "stun" => {
+                    Some(format!(
+                        "The digest of the password of {} at {}, against which passwords can be tried",
+                        login.user.as_deref().unwrap_or("somebody"),
+                        seen.server()
+                    ))
+                }
                 _ => None,
             }),
             remedy: "Reach the relay over TLS, and give out passwords that are random and expire within hours.",
@@ -96,10 +109,19 @@ fn message(bytes: &[u8], over: Over) -> Result<Message<'_>, Cut> {
         }
         count += 1;
     }
-    if !modern && (count == 0 || over == Over::Stream || !matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102 | 0x0112)) {
+    if !modern
+        && (count == 0
+            || over == Over::Stream
+            || !matches!(kind, 0x0001 | 0x0101 | 0x0111 | 0x0002 | 0x0102 | 0x0112))
+    {
         return Err(Cut::wrong("stun", 0));
     }
-    Ok(Message { kind, transaction, attributes, length: HEADER + size })
+    Ok(Message {
+        kind,
+        transaction,
+        attributes,
+        length: HEADER + size,
+    })
 }
 
 /// Type and value of the next attribute; the last one may lack its padding.
@@ -113,7 +135,10 @@ fn next_attribute<'a>(cursor: &mut Cursor<'a>) -> Result<(u16, &'a [u8]), Cut> {
 
 /// RFC 3489 section 11.2, and the addresses and software names that later drafts gave numbers to.
 fn is_classic_attribute(attribute: u16) -> bool {
-    matches!(attribute, 0x0001..=0x000b | 0x0020 | 0x8020 | 0x8022 | 0x8023 | 0x8028 | 0x802b | 0x802c)
+    matches!(
+        attribute,
+        0x0001..=0x000b | 0x0020 | 0x8020 | 0x8022 | 0x8023 | 0x8028 | 0x802b | 0x802c
+    )
 }
 
 /// Channel number and payload of TURN channel data (RFC 8656 section 12.4).
@@ -144,8 +169,14 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Ok(message) if message.transaction.starts_with(&MAGIC_COOKIE.to_be_bytes()) => Probe::Sure,
         Ok(_) => Probe::Likely(if sample.has_port(3478) { 90 } else { 60 }),
         // A classic request may be a bare header (RFC 3489 section 9.3).
-        Err(_) if sample.over == Over::Datagram && is_bare_request(bytes) && sample.has_port(3478) => Probe::Likely(80),
-        Err(_) if sample.over == Over::Stream && !sample.whole && begins_message(bytes) => Probe::More,
+        Err(_)
+            if sample.over == Over::Datagram && is_bare_request(bytes) && sample.has_port(3478) =>
+        {
+            Probe::Likely(80)
+        }
+        Err(_) if sample.over == Over::Stream && !sample.whole && begins_message(bytes) => {
+            Probe::More
+        }
         Err(_) => Probe::No,
     }
 }
@@ -227,11 +258,21 @@ impl Stun {
         if self.over == Over::Datagram || cut.needed == 0 {
             return Step::NotMine(cut);
         }
-        let header = if bytes.first().is_some_and(|&byte| byte >> 4 == 4) { 4 } else { HEADER };
-        let Some(&[_, _, high, low]) = bytes.first_chunk() else { return Step::Need(4) };
+        let header = if bytes.first().is_some_and(|&byte| byte >> 4 == 4) {
+            4
+        } else {
+            HEADER
+        };
+        let Some(&[_, _, high, low]) = bytes.first_chunk() else {
+            return Step::Need(4);
+        };
         let whole = header + usize::from(u16::from_be_bytes([high, low])).next_multiple_of(4);
         // All of it is there, so what failed is inside.
-        if whole <= bytes.len() { Step::NotMine(cut) } else { Step::Need(whole) }
+        if whole <= bytes.len() {
+            Step::NotMine(cut)
+        } else {
+            Step::Need(whole)
+        }
     }
 
     fn message(&mut self, side: Side, message: &Message<'_>, notes: &mut Notes<'_>) {
@@ -240,7 +281,9 @@ impl Stun {
         while let Ok((attribute, value)) = next_attribute(&mut attributes) {
             match attribute {
                 0x0001 | 0x0020 | 0x8020 => {
-                    if let Ok(endpoint) = address(value, (attribute != 0x0001).then_some(&message.transaction)) {
+                    if let Ok(endpoint) =
+                        address(value, (attribute != 0x0001).then_some(&message.transaction))
+                    {
                         // The answer tells the side that asked its own address.
                         self.address(false, side.other(), endpoint, notes);
                     }
@@ -267,7 +310,11 @@ impl Stun {
                 }
             }
             class @ (2 | 3) => {
-                for login in self.logins.iter_mut().filter(|login| login.transaction == message.transaction) {
+                for login in self
+                    .logins
+                    .iter_mut()
+                    .filter(|login| login.transaction == message.transaction)
+                {
                     login.accepted = Some(class == 2 || login.accepted == Some(true));
                     login.evidence.join(&notes.evidence());
                 }
@@ -283,18 +330,45 @@ impl Stun {
         }
         let who = notes.endpoint(whose).ip;
         if peer {
-            notes.observe("stun-address", format!("That {who} exchanges data with {} through a relay", endpoint.ip));
+            notes.observe(
+                "stun-address",
+                format!(
+                    "That {who} exchanges data with {} through a relay",
+                    endpoint.ip
+                ),
+            );
         } else if who != endpoint.ip {
-            notes.observe("stun-address", format!("That {who} appears to the world as {}", endpoint.ip));
+            notes.observe(
+                "stun-address",
+                format!("That {who} appears to the world as {}", endpoint.ip),
+            );
         }
     }
 
-    fn login(&mut self, user: String, realm: String, integrity: &[u8], transaction: [u8; 16], notes: &Notes<'_>) {
-        if let Some(login) = self.logins.iter_mut().find(|login| login.user == user && login.realm == realm) {
+    fn login(
+        &mut self,
+        user: String,
+        realm: String,
+        integrity: &[u8],
+        transaction: [u8; 16],
+        notes: &Notes<'_>,
+    ) {
+        if let Some(login) = self
+            .logins
+            .iter_mut()
+            .find(|login| login.user == user && login.realm == realm)
+        {
             login.transaction = transaction;
         } else if self.logins.len() < MAX_LOGINS {
             let response = integrity.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.logins.push(Login { user, realm, response, transaction, accepted: None, evidence: notes.evidence() });
+            self.logins.push(Login {
+                user,
+                realm,
+                response,
+                transaction,
+                accepted: None,
+                evidence: notes.evidence(),
+            });
         }
     }
 
@@ -324,7 +398,9 @@ fn address(value: &[u8], key: Option<&[u8; 16]>) -> Result<Endpoint, Cut> {
     let port = cursor.u16()? ^ (key >> 112) as u16;
     let ip = match family {
         1 => IpAddr::V4(Ipv4Addr::from_bits(cursor.u32()? ^ (key >> 96) as u32)),
-        2 => IpAddr::V6(Ipv6Addr::from_bits(u128::from_be_bytes(cursor.array()?) ^ key)),
+        2 => IpAddr::V6(Ipv6Addr::from_bits(
+            u128::from_be_bytes(cursor.array()?) ^ key,
+        )),
         _ => return Err(cursor.wrong()),
     };
     Ok(Endpoint::new(ip, port))
@@ -332,7 +408,9 @@ fn address(value: &[u8], key: Option<&[u8; 16]>) -> Result<Endpoint, Cut> {
 
 fn text(value: &[u8]) -> Option<String> {
     let value = value.get(..value.len().min(MAX_TEXT))?;
-    let text = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned();
+    let text = String::from_utf8_lossy(value)
+        .trim_end_matches('\0')
+        .to_owned();
     (!text.is_empty()).then_some(text)
 }
 

@@ -5,7 +5,9 @@
 //! in which the server speaks first.
 
 use overheard_ledger::{Account, Body, Exposure, HintBody, Object, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::shared::host_name::printable;
@@ -48,11 +50,21 @@ const MAX_FILE_NAME: usize = 255;
 
 enum Message<'a> {
     /// A read or write request: the file's name.
-    Request { write: bool, name: &'a [u8] },
-    Data { block: u16, bytes: &'a [u8] },
-    Acknowledgement { block: u16 },
+    Request {
+        write: bool,
+        name: &'a [u8],
+    },
+    Data {
+        block: u16,
+        bytes: &'a [u8],
+    },
+    Acknowledgement {
+        block: u16,
+    },
     /// Options agreed to: the size of a block, where it is among them.
-    Options { block_size: Option<usize> },
+    Options {
+        block_size: Option<usize>,
+    },
     Error,
 }
 
@@ -63,14 +75,30 @@ fn read(bytes: &[u8]) -> Result<Message<'_>, Cut> {
         kind @ 1..=2 => {
             let name = text(&mut cursor)?;
             let mode = text(&mut cursor)?;
-            let known = [&b"octet"[..], b"netascii", b"mail"].iter().any(|known| known.eq_ignore_ascii_case(mode));
+            let known = [&b"octet"[..], b"netascii", b"mail"]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(mode));
             let readable = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
-            if known && readable { Ok(Message::Request { write: kind == 2, name }) } else { Err(wrong) }
+            if known && readable {
+                Ok(Message::Request {
+                    write: kind == 2,
+                    name,
+                })
+            } else {
+                Err(wrong)
+            }
         }
-        3 => Ok(Message::Data { block: cursor.u16()?, bytes: cursor.rest() }),
+        3 => Ok(Message::Data {
+            block: cursor.u16()?,
+            bytes: cursor.rest(),
+        }),
         4 => {
             let block = cursor.u16()?;
-            if cursor.is_empty() { Ok(Message::Acknowledgement { block }) } else { Err(wrong) }
+            if cursor.is_empty() {
+                Ok(Message::Acknowledgement { block })
+            } else {
+                Err(wrong)
+            }
         }
         5 => {
             cursor.skip(2)?;
@@ -84,7 +112,9 @@ fn read(bytes: &[u8]) -> Result<Message<'_>, Cut> {
                     return Err(wrong);
                 }
                 if option.eq_ignore_ascii_case(b"blksize") {
-                    block_size = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
+                    block_size = std::str::from_utf8(value)
+                        .ok()
+                        .and_then(|value| value.parse().ok());
                 }
             }
             Ok(Message::Options { block_size })
@@ -96,7 +126,11 @@ fn read(bytes: &[u8]) -> Result<Message<'_>, Cut> {
 /// The bytes before the next NUL, which is passed over.
 fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Cut> {
     let wrong = cursor.wrong();
-    let length = cursor.peek().iter().position(|&byte| byte == 0).ok_or(wrong)?;
+    let length = cursor
+        .peek()
+        .iter()
+        .position(|&byte| byte == 0)
+        .ok_or(wrong)?;
     let text = cursor.take(length)?;
     cursor.skip(1)?;
     Ok(text)
@@ -147,7 +181,9 @@ impl Tftp {
         self.write(notes);
         self.transfer = None;
         self.block_size = None;
-        let name = name.get(..name.len().min(MAX_FILE_NAME)).unwrap_or_default();
+        let name = name
+            .get(..name.len().min(MAX_FILE_NAME))
+            .unwrap_or_default();
         let name = printable(name);
         self.name = Some(name.clone());
         notes.hint(HintBody::Expect {
@@ -207,7 +243,12 @@ impl Tftp {
         }
         transfer.written = true;
         let complete = transfer.ended && !transfer.holes;
-        let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = |hash: Sha256| {
+            hash.finalize()
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
+        };
         let file = Object {
             protocol: NAME.to_owned(),
             name: self.name.clone(),

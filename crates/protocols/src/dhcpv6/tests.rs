@@ -20,7 +20,14 @@ fn a_laptop_joins_directly_and_through_a_relay() {
 #[test]
 fn it_is_known_by_its_ports_and_its_content() {
     let at = |bytes, server_port| {
-        probe(&Sample { over: Over::Datagram, client: bytes, server: &[], client_port: 5000, server_port, whole: true })
+        probe(&Sample {
+            over: Over::Datagram,
+            client: bytes,
+            server: &[],
+            client_port: 5000,
+            server_port,
+            whole: true,
+        })
     };
     assert_eq!(at(SOLICIT, 547), Probe::Likely(80));
     assert_eq!(at(SOLICIT, 548), Probe::No);

@@ -40,12 +40,19 @@ fn query(asked: &str) -> Vec<u8> {
 
 /// `www.example` is an alias of `host.example`, which has an address.
 fn answer() -> Vec<u8> {
-    let answers = [record("www.example", 5, &name("host.example")), record("host.example", 1, &[192, 0, 2, 80])];
+    let answers = [
+        record("www.example", 5, &name("host.example")),
+        record("host.example", 1, &[192, 0, 2, 80]),
+    ];
     message(0x8180, "www.example", 1, &answers)
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
-    [&u16::try_from(message.len()).unwrap().to_be_bytes(), message].concat()
+    [
+        &u16::try_from(message.len()).unwrap().to_be_bytes(),
+        message,
+    ]
+    .concat()
 }
 
 fn names(heard: &HeardScene) -> Vec<String> {
@@ -72,7 +79,10 @@ fn a_question_and_its_answer() {
     scene.server(talk, &answer());
     let heard = hear(&[&PROTOCOL], &scene.pcap());
     insta::assert_snapshot!(heard.ledger());
-    assert_eq!(resolved(&heard), [("www.example".to_owned(), "192.0.2.80".to_owned())]);
+    assert_eq!(
+        resolved(&heard),
+        [("www.example".to_owned(), "192.0.2.80".to_owned())]
+    );
 }
 
 #[test]
@@ -82,7 +92,10 @@ fn a_name_is_written_once_a_conversation() {
     for asked in ["a.example", "b.example", "A.example", "b.example"] {
         scene.client(talk, &query(asked));
     }
-    assert_eq!(names(&hear(&[&PROTOCOL], &scene.pcap())), ["a.example", "b.example"]);
+    assert_eq!(
+        names(&hear(&[&PROTOCOL], &scene.pcap())),
+        ["a.example", "b.example"]
+    );
 }
 
 #[test]
@@ -90,7 +103,10 @@ fn content_decides_on_any_port() {
     let mut scene = Scene::new();
     let talk = scene.udp("192.0.2.10:40000", "192.0.2.53:8600");
     scene.client(talk, &query("hidden.example"));
-    assert_eq!(names(&hear(&[&PROTOCOL], &scene.pcap())), ["hidden.example"]);
+    assert_eq!(
+        names(&hear(&[&PROTOCOL], &scene.pcap())),
+        ["hidden.example"]
+    );
 }
 
 #[test]
@@ -99,12 +115,26 @@ fn any_segmentation_of_a_stream_gives_the_same_names() {
         let mut scene = Scene::new();
         scene.segment_size(size);
         let talk = scene.tcp("192.0.2.10:40000", "192.0.2.53:53");
-        scene.client(talk, &[framed(&query("www.example")), framed(&query("mail.example"))].concat());
+        scene.client(
+            talk,
+            &[
+                framed(&query("www.example")),
+                framed(&query("mail.example")),
+            ]
+            .concat(),
+        );
         scene.server(talk, &framed(&answer()));
         scene.close(talk);
         let heard = hear(&[&PROTOCOL], &scene.pcap());
-        assert_eq!(names(&heard), ["www.example", "mail.example"], "segments of {size} bytes");
-        assert_eq!(resolved(&heard), [("www.example".to_owned(), "192.0.2.80".to_owned())]);
+        assert_eq!(
+            names(&heard),
+            ["www.example", "mail.example"],
+            "segments of {size} bytes"
+        );
+        assert_eq!(
+            resolved(&heard),
+            [("www.example".to_owned(), "192.0.2.80".to_owned())]
+        );
     }
 }
 
@@ -115,7 +145,11 @@ fn a_stream_is_recognised_on_any_port() {
         scene.segment_size(size);
         let talk = scene.tcp("192.0.2.10:40000", "192.0.2.53:8600");
         scene.client(talk, &framed(&query("hidden.example")));
-        assert_eq!(names(&hear(&[&PROTOCOL], &scene.pcap())), ["hidden.example"], "segments of {size} bytes");
+        assert_eq!(
+            names(&hear(&[&PROTOCOL], &scene.pcap())),
+            ["hidden.example"],
+            "segments of {size} bytes"
+        );
     }
 }
 
@@ -124,7 +158,10 @@ fn a_zone_transfer_is_observed() {
     let mut scene = Scene::new();
     let talk = scene.tcp("192.0.2.10:40000", "192.0.2.53:53");
     scene.client(talk, &framed(&message(0, "corp.example", 252, &[])));
-    let zone = [record("pc1.corp.example", 1, &[192, 0, 2, 1]), record("pc2.corp.example", 1, &[192, 0, 2, 2])];
+    let zone = [
+        record("pc1.corp.example", 1, &[192, 0, 2, 1]),
+        record("pc2.corp.example", 1, &[192, 0, 2, 2]),
+    ];
     scene.server(talk, &framed(&message(0x8400, "corp.example", 252, &zone)));
     scene.close(talk);
     let heard = hear(&[&PROTOCOL], &scene.pcap());
@@ -133,19 +170,38 @@ fn a_zone_transfer_is_observed() {
         _ => None,
     };
     let observed: Vec<_> = heard.hints.iter().filter_map(observed).collect();
-    assert_eq!(observed, [("dns-zone-transfer", "All names of the zone corp.example".to_owned())]);
-    assert_eq!(resolved(&heard)[1], ("pc2.corp.example".to_owned(), "192.0.2.2".to_owned()));
+    assert_eq!(
+        observed,
+        [(
+            "dns-zone-transfer",
+            "All names of the zone corp.example".to_owned()
+        )]
+    );
+    assert_eq!(
+        resolved(&heard)[1],
+        ("pc2.corp.example".to_owned(), "192.0.2.2".to_owned())
+    );
 }
 
 fn sample<'a>(client: &'a [u8], server: &'a [u8], server_port: u16) -> Sample<'a> {
-    Sample { over: Over::Datagram, client, server, client_port: 40000, server_port, whole: true }
+    Sample {
+        over: Over::Datagram,
+        client,
+        server,
+        client_port: 40000,
+        server_port,
+        whole: true,
+    }
 }
 
 #[test]
 fn a_response_from_the_client_turns_the_sides_round() {
     assert_eq!(probe(&sample(&answer(), &[], 5000)), Probe::Reversed);
     assert_eq!(probe(&sample(&[], &answer(), 5000)), Probe::Sure);
-    assert_eq!(probe(&sample(&[], &query("www.example"), 5000)), Probe::Reversed);
+    assert_eq!(
+        probe(&sample(&[], &query("www.example"), 5000)),
+        Probe::Reversed
+    );
 }
 
 #[test]
@@ -153,20 +209,34 @@ fn off_its_port_nothing_less_than_a_whole_usual_message_will_do() {
     let query = query("www.example");
     assert_eq!(probe(&sample(&query, &[], 5000)), Probe::Sure);
     for length in 0..query.len() {
-        assert_eq!(probe(&sample(&query[..length], &[], 5000)), Probe::No, "{length} bytes");
+        assert_eq!(
+            probe(&sample(&query[..length], &[], 5000)),
+            Probe::No,
+            "{length} bytes"
+        );
     }
     for (place, value) in [(2, 0x78), (3, 0x40), (5, 2), (7, 1), (26, 0xee)] {
         let mut strange = query.clone();
         strange[place] = value;
-        assert_eq!(probe(&sample(&strange, &[], 5000)), Probe::No, "byte {place}");
+        assert_eq!(
+            probe(&sample(&strange, &[], 5000)),
+            Probe::No,
+            "byte {place}"
+        );
     }
 }
 
 #[test]
 fn on_its_port_a_cut_message_is_likely() {
     let answer = answer();
-    assert_eq!(probe(&sample(&answer[..answer.len() - 1], &[], 53)), Probe::Likely(60));
-    assert_eq!(probe(&sample(b"\0\x01 not a message at all, but text", &[], 53)), Probe::No);
+    assert_eq!(
+        probe(&sample(&answer[..answer.len() - 1], &[], 53)),
+        Probe::Likely(60)
+    );
+    assert_eq!(
+        probe(&sample(b"\0\x01 not a message at all, but text", &[], 53)),
+        Probe::No
+    );
 }
 
 #[test]

@@ -16,7 +16,14 @@ fn a_name_is_asked_of_everybody() {
 #[test]
 fn it_is_known_by_its_port_and_its_content() {
     let at = |bytes, server_port| {
-        probe(&Sample { over: Over::Datagram, client: bytes, server: &[], client_port: 5000, server_port, whole: true })
+        probe(&Sample {
+            over: Over::Datagram,
+            client: bytes,
+            server: &[],
+            client_port: 5000,
+            server_port,
+            whole: true,
+        })
     };
     assert_eq!(at(QUESTION, 5355), Probe::Sure);
     assert_eq!(at(QUESTION, 5356), Probe::No);

@@ -19,15 +19,29 @@ fn questions_and_announcements() {
     let heard = hear(&[&PROTOCOL], &scene.pcap());
     insta::assert_snapshot!(heard.ledger());
     assert_eq!(
-        heard.hints.iter().map(|hint| hint.body.clone()).collect::<Vec<_>>(),
-        [HintBody::Resolved { name: "ada-laptop.local".into(), address: [192, 0, 2, 7].into() }]
+        heard
+            .hints
+            .iter()
+            .map(|hint| hint.body.clone())
+            .collect::<Vec<_>>(),
+        [HintBody::Resolved {
+            name: "ada-laptop.local".into(),
+            address: [192, 0, 2, 7].into()
+        }]
     );
 }
 
 #[test]
 fn it_is_known_by_its_port_and_its_content() {
     let at = |bytes, server_port| {
-        probe(&Sample { over: Over::Datagram, client: bytes, server: &[], client_port: 5000, server_port, whole: true })
+        probe(&Sample {
+            over: Over::Datagram,
+            client: bytes,
+            server: &[],
+            client_port: 5000,
+            server_port,
+            whole: true,
+        })
     };
     assert_eq!(at(ANNOUNCEMENT, 5353), Probe::Sure);
     assert_eq!(at(ANNOUNCEMENT, 5354), Probe::No);

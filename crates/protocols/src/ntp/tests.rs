@@ -16,13 +16,24 @@ fn observed(answer: &[u8]) -> Vec<HintBody> {
     scene.client(talk, &message(CLIENT, 0, &[]));
     scene.server(talk, answer);
     scene.server(talk, answer);
-    hear(&[&PROTOCOL], &scene.pcap()).hints.iter().map(|hint| hint.body.clone()).collect()
+    hear(&[&PROTOCOL], &scene.pcap())
+        .hints
+        .iter()
+        .map(|hint| hint.body.clone())
+        .collect()
 }
 
 #[test]
 fn an_answer_without_proof_is_observed_once() {
-    let learns = "Which computers set their clocks by 192.0.2.123:123, and what it answers".to_owned();
-    assert_eq!(observed(&message(SERVER, 2, &[])), [HintBody::Observed { rule: UNAUTHENTICATED, learns }]);
+    let learns =
+        "Which computers set their clocks by 192.0.2.123:123, and what it answers".to_owned();
+    assert_eq!(
+        observed(&message(SERVER, 2, &[])),
+        [HintBody::Observed {
+            rule: UNAUTHENTICATED,
+            learns
+        }]
+    );
 }
 
 #[test]
@@ -47,15 +58,34 @@ fn a_conversation_is_recognised() {
 #[test]
 fn what_contradicts_the_standard_is_refused() {
     let at = |bytes: &[u8], server_port| {
-        probe(&Sample { over: Over::Datagram, client: bytes, server: &[], client_port: 5000, server_port, whole: true })
+        probe(&Sample {
+            over: Over::Datagram,
+            client: bytes,
+            server: &[],
+            client_port: 5000,
+            server_port,
+            whole: true,
+        })
     };
     assert_eq!(at(&message(CLIENT, 0, &[]), 123), Probe::Likely(90));
     assert_eq!(at(&message(SERVER, 0, &[]), 123), Probe::Reversed);
     assert_eq!(at(&message(CLIENT, 0, &[]), 124), Probe::No);
     assert_eq!(at(&message(CLIENT, 17, &[]), 123), Probe::No);
     assert_eq!(at(&message(CLIENT, 0, &[0; 3]), 123), Probe::No);
-    assert_eq!(at(b"\x00text of forty-eight bytes and more, for certain....", 123), Probe::No);
-    assert_eq!(at(b"\x16\x02\0\x01\0\0\0\0\0\0\0\0", 123), Probe::Likely(60));
+    assert_eq!(
+        at(
+            b"\x00text of forty-eight bytes and more, for certain....",
+            123
+        ),
+        Probe::No
+    );
+    assert_eq!(
+        at(b"\x16\x02\0\x01\0\0\0\0\0\0\0\0", 123),
+        Probe::Likely(60)
+    );
     // Cut by the capture, it may be.
-    assert_eq!(at(b"\x16\x02\0\x01\0\0\0\0\0\0\0\x50", 123), Probe::Likely(20));
+    assert_eq!(
+        at(b"\x16\x02\0\x01\0\0\0\0\0\0\0\x50", 123),
+        Probe::Likely(20)
+    );
 }

@@ -37,7 +37,11 @@ fn every_shorter_packet_is_refused() {
     assert!(matches!(kind(&compound), Ok(Kind::Clear(2))));
     for length in 0..compound.len() {
         let whole_first = length == SENDER.len();
-        assert_eq!(kind(&compound[..length]).is_ok(), whole_first, "{length} bytes");
+        assert_eq!(
+            kind(&compound[..length]).is_ok(),
+            whole_first,
+            "{length} bytes"
+        );
     }
 }
 
@@ -49,7 +53,10 @@ fn the_first_packet_must_be_a_report() {
     assert!(kind(&other_version).is_err());
     let mut more_reports = SENDER;
     more_reports[0] = 0x82;
-    assert!(kind(&more_reports).is_err(), "two reports need 48 more bytes");
+    assert!(
+        kind(&more_reports).is_err(),
+        "two reports need 48 more bytes"
+    );
 }
 
 #[test]

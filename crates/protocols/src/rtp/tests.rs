@@ -15,10 +15,13 @@ fn packet(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32, payload: &
 }
 
 fn media(heard: &HeardScene) -> Vec<&Media> {
-    let streams = heard.records.iter().filter_map(|record| match &record.body {
-        Body::Media(media) => Some(&**media),
-        _ => None,
-    });
+    let streams = heard
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Media(media) => Some(&**media),
+            _ => None,
+        });
     streams.collect()
 }
 
@@ -53,7 +56,16 @@ fn a_call_in_both_directions_is_two_streams() {
     let talk = scene.udp(ALICE, BOB);
     for turn in 0..30u16 {
         let time = u32::from(turn) * 160;
-        scene.client(talk, &packet(0, 65_530u16.wrapping_add(turn), time, 0xdeca_fbad, &[0xd5; 160]));
+        scene.client(
+            talk,
+            &packet(
+                0,
+                65_530u16.wrapping_add(turn),
+                time,
+                0xdeca_fbad,
+                &[0xd5; 160],
+            ),
+        );
         // Two packets never come.
         if turn != 7 && turn != 8 {
             scene.server(talk, &packet(8, turn, time, 7, &[0xd5; 160]));
@@ -64,8 +76,18 @@ fn a_call_in_both_directions_is_two_streams() {
 
 #[test]
 fn a_dynamic_codec_is_believed_by_its_clock_and_may_be_sealed() {
-    let heard = hear_datagrams((0..20).map(|turn| packet(111, turn, u32::from(turn) * 960, 9, &noise(u64::from(turn), 70))));
-    let [stream] = media(&heard)[..] else { panic!("{}", heard.ledger()) };
+    let heard = hear_datagrams((0..20).map(|turn| {
+        packet(
+            111,
+            turn,
+            u32::from(turn) * 960,
+            9,
+            &noise(u64::from(turn), 70),
+        )
+    }));
+    let [stream] = media(&heard)[..] else {
+        panic!("{}", heard.ledger())
+    };
     assert!(!stream.tentative);
     assert_eq!(stream.protection, "");
     assert_eq!(stream.codec, None);
@@ -73,7 +95,8 @@ fn a_dynamic_codec_is_believed_by_its_clock_and_may_be_sealed() {
 
 #[test]
 fn three_packets_are_told_as_tentative() {
-    let heard = hear_datagrams((0..3).map(|turn| packet(111, turn, u32::from(turn) * 960, 9, &[1; 70])));
+    let heard =
+        hear_datagrams((0..3).map(|turn| packet(111, turn, u32::from(turn) * 960, 9, &[1; 70])));
     assert!(media(&heard).iter().all(|stream| stream.tentative));
     assert_eq!(media(&heard).len(), 1);
 }
@@ -81,14 +104,23 @@ fn three_packets_are_told_as_tentative() {
 #[test]
 fn disorder_and_repetition_are_not_loss() {
     let order = [0u16, 1, 2, 4, 3, 5, 6, 6, 7, 8, 9, 10, 11];
-    let heard = hear_datagrams(order.map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160])));
+    let heard =
+        hear_datagrams(order.map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160])));
     assert_eq!((media(&heard)[0].packets, media(&heard)[0].lost), (13, 0));
 }
 
 #[test]
 fn a_sender_that_begins_anew_loses_nothing() {
     let first = (0..12u16).map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160]));
-    let second = (0..12u16).map(|turn| packet(0, 30_000 + turn, 9_000_000 + u32::from(turn) * 160, 9, &[1; 160]));
+    let second = (0..12u16).map(|turn| {
+        packet(
+            0,
+            30_000 + turn,
+            9_000_000 + u32::from(turn) * 160,
+            9,
+            &[1; 160],
+        )
+    });
     let heard = hear_datagrams(first.chain(second));
     assert_eq!((media(&heard)[0].packets, media(&heard)[0].lost), (24, 0));
     assert!(!media(&heard)[0].tentative);
@@ -97,26 +129,68 @@ fn a_sender_that_begins_anew_loses_nothing() {
 #[test]
 fn random_datagrams_are_never_believed() {
     for seed in 0..40 {
-        let heard = hear_datagrams((0..400).map(|turn| noise(seed * 1000 + turn, 60 + (turn as usize % 900))));
-        assert!(media(&heard).iter().all(|stream| stream.tentative), "seed {seed}");
-        assert!(media(&heard).len() <= MAX_FALSE_STARTS as usize, "seed {seed}");
+        let heard = hear_datagrams(
+            (0..400).map(|turn| noise(seed * 1000 + turn, 60 + (turn as usize % 900))),
+        );
+        assert!(
+            media(&heard).iter().all(|stream| stream.tentative),
+            "seed {seed}"
+        );
+        assert!(
+            media(&heard).len() <= MAX_FALSE_STARTS as usize,
+            "seed {seed}"
+        );
     }
 }
 
 #[test]
 fn a_counter_and_a_constant_are_not_enough() {
     // Another protocol: a number that rises, a clock in milliseconds, an identifier.
-    let heard = hear_datagrams((0..50).map(|turn| packet(96, turn, 7_000 + u32::from(turn) * 20, 1, &noise(u64::from(turn), 90))));
-    assert!(media(&heard).iter().all(|stream| stream.tentative), "{}", heard.ledger());
+    let heard = hear_datagrams((0..50).map(|turn| {
+        packet(
+            96,
+            turn,
+            7_000 + u32::from(turn) * 20,
+            1,
+            &noise(u64::from(turn), 90),
+        )
+    }));
+    assert!(
+        media(&heard).iter().all(|stream| stream.tentative),
+        "{}",
+        heard.ledger()
+    );
     // The same with a number that rises by a thousand.
-    let heard = hear_datagrams((0..50u16).map(|turn| packet(96, turn.wrapping_mul(1000), u32::from(turn) * 960, 1, &[1; 90])));
-    assert!(media(&heard).iter().all(|stream| stream.tentative), "{}", heard.ledger());
+    let heard = hear_datagrams((0..50u16).map(|turn| {
+        packet(
+            96,
+            turn.wrapping_mul(1000),
+            u32::from(turn) * 960,
+            1,
+            &[1; 90],
+        )
+    }));
+    assert!(
+        media(&heard).iter().all(|stream| stream.tentative),
+        "{}",
+        heard.ledger()
+    );
 }
 
 #[test]
 fn srtp_under_a_static_type_is_not_called_readable() {
-    let heard = hear_datagrams((0..20).map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &noise(u64::from(turn), 170))));
-    let [stream] = media(&heard)[..] else { panic!("{}", heard.ledger()) };
+    let heard = hear_datagrams((0..20).map(|turn| {
+        packet(
+            0,
+            turn,
+            u32::from(turn) * 160,
+            9,
+            &noise(u64::from(turn), 170),
+        )
+    }));
+    let [stream] = media(&heard)[..] else {
+        panic!("{}", heard.ledger())
+    };
     assert_eq!((stream.protection.as_str(), stream.tentative), ("", false));
 }
 
@@ -126,7 +200,13 @@ fn a_flood_of_sources_stays_bounded() {
     let flood = (0..1000u32).map(|source| packet(0, 1, 1, 1000 + source, &[1; 160]));
     let heard = hear_datagrams(real.chain(flood));
     assert_eq!(media(&heard).len(), MAX_STREAMS + 1);
-    assert_eq!(media(&heard).iter().filter(|stream| !stream.tentative).count(), 1);
+    assert_eq!(
+        media(&heard)
+            .iter()
+            .filter(|stream| !stream.tentative)
+            .count(),
+        1
+    );
 }
 
 #[test]

@@ -26,11 +26,19 @@ fn request(method: &str, number: u32, more: &str, body: &str) -> Vec<u8> {
 }
 
 fn response(code: u16, sequence: &str, more: &str, body: &str) -> Vec<u8> {
-    message(&format!("SIP/2.0 {code} Reason"), "call-1@192.0.2.10", sequence, more, body)
+    message(
+        &format!("SIP/2.0 {code} Reason"),
+        "call-1@192.0.2.10",
+        sequence,
+        more,
+        body,
+    )
 }
 
 fn description(address: &str, port: u16, more: &str) -> String {
-    format!("v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n{more}")
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n{more}"
+    )
 }
 
 const SDP: &str = "Content-Type: application/sdp\r\n";
@@ -39,17 +47,60 @@ const LOGIN: &str = "Authorization: Digest username=\"ada\", realm=\"office.exam
 /// What is said in a call: who says it (true for the caller) and the message.
 fn whole_call() -> Vec<(bool, Vec<u8>)> {
     vec![
-        (true, request("INVITE", 1, SDP, &description("192.0.2.10", 4000, ""))),
+        (
+            true,
+            request("INVITE", 1, SDP, &description("192.0.2.10", 4000, "")),
+        ),
         (false, response(407, "1 INVITE", "", "")),
         (true, request("ACK", 1, "", "")),
-        (true, request("INVITE", 2, &format!("{SDP}{LOGIN}"), &description("192.0.2.10", 4000, ""))),
+        (
+            true,
+            request(
+                "INVITE",
+                2,
+                &format!("{SDP}{LOGIN}"),
+                &description("192.0.2.10", 4000, ""),
+            ),
+        ),
         (false, response(100, "2 INVITE", "", "")),
         (false, response(180, "2 INVITE", "", "")),
-        (false, response(200, "2 INVITE", SDP, &description("192.0.2.20", 6000, "a=rtcp:6789\r\n"))),
+        (
+            false,
+            response(
+                200,
+                "2 INVITE",
+                SDP,
+                &description("192.0.2.20", 6000, "a=rtcp:6789\r\n"),
+            ),
+        ),
         (true, request("ACK", 2, "", "")),
-        (true, request("INFO", 3, "Content-Type: application/dtmf-relay\r\n", "Signal=4\r\nDuration=160\r\n")),
-        (true, request("INFO", 3, "Content-Type: application/dtmf-relay\r\n", "Signal=4\r\nDuration=160\r\n")),
-        (true, request("INFO", 4, "Content-Type: application/dtmf-relay\r\n", "Signal=2\r\nDuration=160\r\n")),
+        (
+            true,
+            request(
+                "INFO",
+                3,
+                "Content-Type: application/dtmf-relay\r\n",
+                "Signal=4\r\nDuration=160\r\n",
+            ),
+        ),
+        (
+            true,
+            request(
+                "INFO",
+                3,
+                "Content-Type: application/dtmf-relay\r\n",
+                "Signal=4\r\nDuration=160\r\n",
+            ),
+        ),
+        (
+            true,
+            request(
+                "INFO",
+                4,
+                "Content-Type: application/dtmf-relay\r\n",
+                "Signal=2\r\nDuration=160\r\n",
+            ),
+        ),
         (false, request("BYE", 9, "", "")),
         (true, response(200, "9 BYE", "", "")),
     ]
@@ -59,7 +110,11 @@ fn over_datagrams(said: &[(bool, Vec<u8>)]) -> HeardScene {
     let mut scene = Scene::new();
     let talk = scene.udp(CALLER, EXCHANGE);
     for (caller, message) in said {
-        if *caller { scene.client(talk, message) } else { scene.server(talk, message) }
+        if *caller {
+            scene.client(talk, message)
+        } else {
+            scene.server(talk, message)
+        }
     }
     hear(&[&PROTOCOL], &scene.pcap())
 }
@@ -69,17 +124,24 @@ fn over_stream(said: &[(bool, Vec<u8>)], segment_size: usize) -> HeardScene {
     scene.segment_size(segment_size);
     let talk = scene.tcp("192.0.2.10:40000", EXCHANGE);
     for (caller, message) in said {
-        if *caller { scene.client(talk, message) } else { scene.server(talk, message) }
+        if *caller {
+            scene.client(talk, message)
+        } else {
+            scene.server(talk, message)
+        }
     }
     scene.close(talk);
     hear(&[&PROTOCOL], &scene.pcap())
 }
 
 fn calls(heard: &HeardScene) -> Vec<&Call> {
-    let calls = heard.records.iter().filter_map(|record| match &record.body {
-        Body::Call(call) => Some(&**call),
-        _ => None,
-    });
+    let calls = heard
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Call(call) => Some(&**call),
+            _ => None,
+        });
     calls.collect()
 }
 
@@ -99,7 +161,12 @@ fn media_are_announced_to_those_who_join() {
         .hints
         .iter()
         .filter_map(|hint| match &hint.body {
-            HintBody::Expect { endpoint, protocol, label, details } => Some(format!(
+            HintBody::Expect {
+                endpoint,
+                protocol,
+                label,
+                details,
+            } => Some(format!(
                 "{:?} {endpoint} {protocol} {} {details:?}",
                 hint.frames,
                 label.as_deref().unwrap_or_default()
@@ -116,13 +183,26 @@ fn any_segmentation_says_the_same() {
     assert_eq!(whole.len(), 2, "{whole:?}");
     // Times are those of the segments.
     let untimed = |lines: Vec<String>| -> Vec<String> {
-        let cut = |line: String| line.split("\"start\"").next().unwrap_or_default().to_owned();
+        let cut = |line: String| {
+            line.split("\"start\"")
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
         lines.into_iter().map(cut).collect()
     };
     for size in [1, 2, 3, 5, 7, 16] {
         let heard = over_stream(&whole_call(), size);
-        assert_eq!(untimed(heard.content()), untimed(whole.clone()), "segments of {size} bytes");
-        assert_eq!(heard.hints.len(), over_datagrams(&whole_call()).hints.len(), "segments of {size} bytes");
+        assert_eq!(
+            untimed(heard.content()),
+            untimed(whole.clone()),
+            "segments of {size} bytes"
+        );
+        assert_eq!(
+            heard.hints.len(),
+            over_datagrams(&whole_call()).hints.len(),
+            "segments of {size} bytes"
+        );
     }
 }
 
@@ -136,12 +216,26 @@ fn states_follow_the_messages() {
     assert_eq!(state(&[invite(), answer(486)]), CallState::Failed);
     assert_eq!(state(&[invite(), answer(200)]), CallState::Answered);
     let cancel = || (true, request("CANCEL", 1, "", ""));
-    assert_eq!(state(&[invite(), answer(180), cancel(), answer(487)]), CallState::Cancelled);
+    assert_eq!(
+        state(&[invite(), answer(180), cancel(), answer(487)]),
+        CallState::Cancelled
+    );
     // The answer crossed the cancellation.
-    assert_eq!(state(&[invite(), answer(180), cancel(), answer(200)]), CallState::Answered);
+    assert_eq!(
+        state(&[invite(), answer(180), cancel(), answer(200)]),
+        CallState::Answered
+    );
     // A new INVITE of a call that goes on, refused, does not end it.
     let again = (true, request("INVITE", 2, "", ""));
-    assert_eq!(state(&[invite(), answer(200), again, (false, response(488, "2 INVITE", "", ""))]), CallState::Answered);
+    assert_eq!(
+        state(&[
+            invite(),
+            answer(200),
+            again,
+            (false, response(488, "2 INVITE", "", ""))
+        ]),
+        CallState::Answered
+    );
     assert_eq!(state(&[answer(200)]), CallState::Answered);
 }
 
@@ -176,18 +270,33 @@ fn a_datagram_may_hold_several_messages_and_line_ends() {
     let mut both = b"\r\n\r\n".to_vec();
     both.extend(request("INVITE", 1, "", ""));
     both.extend(request("CANCEL", 1, "", ""));
-    assert_eq!(state(&[(true, request("OPTIONS", 1, "", "")), (true, both)]), CallState::Cancelled);
+    assert_eq!(
+        state(&[(true, request("OPTIONS", 1, "", "")), (true, both)]),
+        CallState::Cancelled
+    );
 }
 
 #[test]
 fn a_text_message_is_told_once_and_its_text_is_not() {
-    let text = request("MESSAGE", 7, "Content-Type: text/plain\r\n", "Meet me at noon");
+    let text = request(
+        "MESSAGE",
+        7,
+        "Content-Type: text/plain\r\n",
+        "Meet me at noon",
+    );
     let heard = over_datagrams(&[(true, text.clone()), (true, text)]);
-    let letters: Vec<_> =
-        heard.content().into_iter().filter(|line| line.contains("\"kind\":\"message\"")).collect();
+    let letters: Vec<_> = heard
+        .content()
+        .into_iter()
+        .filter(|line| line.contains("\"kind\":\"message\""))
+        .collect();
     assert_eq!(letters.len(), 1);
     assert!(letters[0].contains("\"bytes\":15"), "{}", letters[0]);
-    assert!(letters[0].contains("\"from\":\"sip:ada@office.example\""), "{}", letters[0]);
+    assert!(
+        letters[0].contains("\"from\":\"sip:ada@office.example\""),
+        "{}",
+        letters[0]
+    );
     assert!(!heard.ledger().contains("noon"));
 }
 
@@ -197,15 +306,38 @@ fn descriptions_are_found_in_parts_of_a_body() {
         "--b1\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b1\r\nContent-Type: application/sdp\r\n\r\n{}\r\n--b1--\r\n",
         description("192.0.2.10", 4000, "")
     );
-    let heard = over_datagrams(&[(true, request("INVITE", 1, "Content-Type: multipart/mixed; boundary=\"b1\"\r\n", &body))]);
+    let heard = over_datagrams(&[(
+        true,
+        request(
+            "INVITE",
+            1,
+            "Content-Type: multipart/mixed; boundary=\"b1\"\r\n",
+            &body,
+        ),
+    )]);
     assert_eq!(heard.hints.len(), 2, "RTP and RTCP: {:?}", heard.hints);
 }
 
 #[test]
 fn a_key_in_clear_is_observed_and_not_kept() {
-    let body = description("192.0.2.10", 4000, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0a2V5\r\n");
-    let heard = over_datagrams(&[(true, request("INVITE", 1, SDP, &body.replace("RTP/AVP", "RTP/SAVP")))]);
-    let observed = |hint: &overheard_ledger::Hint| matches!(hint.body, HintBody::Observed { rule: "sip-media-key", .. });
+    let body = description(
+        "192.0.2.10",
+        4000,
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2VjcmV0a2V5\r\n",
+    );
+    let heard = over_datagrams(&[(
+        true,
+        request("INVITE", 1, SDP, &body.replace("RTP/AVP", "RTP/SAVP")),
+    )]);
+    let observed = |hint: &overheard_ledger::Hint| {
+        matches!(
+            hint.body,
+            HintBody::Observed {
+                rule: "sip-media-key",
+                ..
+            }
+        )
+    };
     assert!(heard.hints.iter().any(observed));
     assert!(!format!("{:?}", heard.hints).contains("c2VjcmV0a2V5"));
 }
@@ -235,9 +367,15 @@ fn other_protocols_are_left_alone() {
         "INVITE SIP/2.0\r\n\r\n",
     ] {
         let heard = over_datagrams(&[(true, text.into())]);
-        assert!(heard.ledger().contains("\"exposure\":\"unknown\""), "{text}");
+        assert!(
+            heard.ledger().contains("\"exposure\":\"unknown\""),
+            "{text}"
+        );
         let heard = over_stream(&[(true, text.into())], 3);
-        assert!(heard.ledger().contains("\"exposure\":\"unknown\""), "{text}");
+        assert!(
+            heard.ledger().contains("\"exposure\":\"unknown\""),
+            "{text}"
+        );
     }
 }
 
@@ -246,7 +384,16 @@ fn more_calls_than_are_kept_are_written_all_the_same() {
     let mut said = Vec::new();
     for number in 0..MAX_CALLS + 10 {
         let id = format!("call-{number}");
-        said.push((true, message("INVITE sip:bob@office.example SIP/2.0", &id, "1 INVITE", "", "")));
+        said.push((
+            true,
+            message(
+                "INVITE sip:bob@office.example SIP/2.0",
+                &id,
+                "1 INVITE",
+                "",
+                "",
+            ),
+        ));
         said.push((false, message("SIP/2.0 486 Busy", &id, "1 INVITE", "", "")));
     }
     let heard = over_datagrams(&said);
@@ -258,10 +405,22 @@ fn more_calls_than_are_kept_are_written_all_the_same() {
 #[test]
 fn uris_lose_display_name_and_parameters() {
     let cases = [
-        ("\"A <b>\" <sip:ada@office.example;user=phone>;tag=1", Some("sip:ada@office.example")),
-        ("sip:ada@office.example;tag=1", Some("sip:ada@office.example")),
-        ("<sip:0612;npdi@office.example:5062;user=phone>", Some("sip:0612;npdi@office.example:5062")),
-        ("Bob <tel:+15551234;phone-context=office.example>", Some("tel:+15551234")),
+        (
+            "\"A <b>\" <sip:ada@office.example;user=phone>;tag=1",
+            Some("sip:ada@office.example"),
+        ),
+        (
+            "sip:ada@office.example;tag=1",
+            Some("sip:ada@office.example"),
+        ),
+        (
+            "<sip:0612;npdi@office.example:5062;user=phone>",
+            Some("sip:0612;npdi@office.example:5062"),
+        ),
+        (
+            "Bob <tel:+15551234;phone-context=office.example>",
+            Some("tel:+15551234"),
+        ),
         ("<sip:office.example", Some("sip:office.example")),
         ("\"open", None),
         ("\"open sip:ada@office.example", None),

@@ -25,16 +25,42 @@ fn stun(kind: u16, attributes: &[Vec<u8>]) -> Vec<u8> {
 
 fn login() -> Vec<Vec<u8>> {
     vec![
-        stun(0x0003, &[attribute(0x0006, b"ada"), attribute(0x0014, b"office.example"), attribute(0x0008, &[0xab; 20])]),
-        stun(0x0103, &[attribute(0x0020, &[0, 1, 0x21 ^ 0x12, 0x12 ^ 0x34, 0x21 ^ 198, 0x12 ^ 51, 0xa4 ^ 100, 0x42 ^ 7])]),
+        stun(
+            0x0003,
+            &[
+                attribute(0x0006, b"ada"),
+                attribute(0x0014, b"office.example"),
+                attribute(0x0008, &[0xab; 20]),
+            ],
+        ),
+        stun(
+            0x0103,
+            &[attribute(
+                0x0020,
+                &[
+                    0,
+                    1,
+                    0x21 ^ 0x12,
+                    0x12 ^ 0x34,
+                    0x21 ^ 198,
+                    0x12 ^ 51,
+                    0xa4 ^ 100,
+                    0x42 ^ 7,
+                ],
+            )],
+        ),
     ]
 }
 
 fn over_datagrams(client: &[Vec<u8>], server: &[Vec<u8>]) -> HeardScene {
     let mut scene = Scene::new();
     let talk = scene.udp("192.0.2.10:50000", "192.0.2.78:3478");
-    client.iter().for_each(|datagram| scene.client(talk, datagram));
-    server.iter().for_each(|datagram| scene.server(talk, datagram));
+    client
+        .iter()
+        .for_each(|datagram| scene.client(talk, datagram));
+    server
+        .iter()
+        .for_each(|datagram| scene.server(talk, datagram));
     hear(&[&PROTOCOL], &scene.pcap())
 }
 
@@ -50,7 +76,10 @@ fn observed(heard: &HeardScene) -> Vec<String> {
 fn a_relay_login_and_the_public_address_are_read() {
     let said = login();
     let heard = over_datagrams(&said[..1], &said[1..]);
-    assert_eq!(observed(&heard), ["That 192.0.2.10 appears to the world as 198.51.100.7"]);
+    assert_eq!(
+        observed(&heard),
+        ["That 192.0.2.10 appears to the world as 198.51.100.7"]
+    );
     insta::assert_snapshot!(heard.ledger());
 }
 
@@ -73,13 +102,25 @@ fn any_segmentation_says_the_same() {
     for size in [1, 2, 3, 5, 7, 16] {
         let heard = hear_cut(size);
         assert_eq!(heard.content(), whole, "segments of {size} bytes");
-        assert!(heard.ledger().contains("\"unrecognised\":5,\"malformed\":0"), "segments of {size} bytes: {}", heard.ledger());
+        assert!(
+            heard
+                .ledger()
+                .contains("\"unrecognised\":5,\"malformed\":0"),
+            "segments of {size} bytes: {}",
+            heard.ledger()
+        );
     }
 }
 
 #[test]
 fn names_made_up_for_a_call_are_no_logins() {
-    let heard = over_datagrams(&[stun(0x0001, &[attribute(0x0006, b"abcd:efgh"), attribute(0x0008, &[1; 20])])], &[]);
+    let heard = over_datagrams(
+        &[stun(
+            0x0001,
+            &[attribute(0x0006, b"abcd:efgh"), attribute(0x0008, &[1; 20])],
+        )],
+        &[],
+    );
     assert!(!heard.ledger().contains("credential"));
 }
 
@@ -91,9 +132,28 @@ fn classic_messages_are_believed_only_where_all_is_right() {
         bytes
     };
     let mapped = attribute(0x0001, &[0, 1, 0x12, 0x34, 198, 51, 100, 7]);
-    assert!(message(&classic(0x0101, std::slice::from_ref(&mapped)), Over::Datagram).is_ok());
-    assert!(message(&classic(0x0103, std::slice::from_ref(&mapped)), Over::Datagram).is_err(), "no method of RFC 3489");
-    assert!(message(&classic(0x0101, &[mapped.clone(), attribute(0x7777, &[])]), Over::Datagram).is_err());
+    assert!(
+        message(
+            &classic(0x0101, std::slice::from_ref(&mapped)),
+            Over::Datagram
+        )
+        .is_ok()
+    );
+    assert!(
+        message(
+            &classic(0x0103, std::slice::from_ref(&mapped)),
+            Over::Datagram
+        )
+        .is_err(),
+        "no method of RFC 3489"
+    );
+    assert!(
+        message(
+            &classic(0x0101, &[mapped.clone(), attribute(0x7777, &[])]),
+            Over::Datagram
+        )
+        .is_err()
+    );
     assert!(message(&classic(0x0101, &[]), Over::Datagram).is_err());
     let mut longer = classic(0x0101, &[mapped]);
     longer.push(0);
@@ -104,7 +164,10 @@ fn classic_messages_are_believed_only_where_all_is_right() {
 fn every_shorter_message_is_refused() {
     let whole = login().remove(0);
     for length in 0..whole.len() {
-        assert!(message(&whole[..length], Over::Datagram).is_err(), "{length} bytes");
+        assert!(
+            message(&whole[..length], Over::Datagram).is_err(),
+            "{length} bytes"
+        );
     }
 }
 

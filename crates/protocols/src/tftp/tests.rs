@@ -16,7 +16,11 @@ fn files(scene: &Scene) -> Vec<(u64, bool, Option<String>)> {
         Body::Object(file) => Some((file.bytes, file.complete, file.sha256.clone())),
         _ => None,
     };
-    hear(&[&PROTOCOL], &scene.pcap()).records.iter().filter_map(file).collect()
+    hear(&[&PROTOCOL], &scene.pcap())
+        .records
+        .iter()
+        .filter_map(file)
+        .collect()
 }
 
 #[test]
@@ -78,7 +82,13 @@ fn the_block_size_is_what_was_agreed() {
     scene.server(answer, &acknowledgement(1));
     scene.client(answer, &block(2, &[]));
     scene.server(answer, &acknowledgement(2));
-    assert_eq!(files(&scene).iter().map(|file| (file.0, file.1)).collect::<Vec<_>>(), [(1024, true)]);
+    assert_eq!(
+        files(&scene)
+            .iter()
+            .map(|file| (file.0, file.1))
+            .collect::<Vec<_>>(),
+        [(1024, true)]
+    );
 }
 
 #[test]
@@ -92,7 +102,14 @@ fn what_nobody_acknowledged_is_no_file() {
 #[test]
 fn a_request_is_known_by_its_mode() {
     let at = |bytes, server_port| {
-        probe(&Sample { over: Over::Datagram, client: bytes, server: &[], client_port: 5000, server_port, whole: true })
+        probe(&Sample {
+            over: Over::Datagram,
+            client: bytes,
+            server: &[],
+            client_port: 5000,
+            server_port,
+            whole: true,
+        })
     };
     assert_eq!(at(b"\0\x01boot.img\0OCTET\0", 5001), Probe::Sure);
     assert_eq!(at(b"\0\x01boot.img\0other\0", 69), Probe::No);
