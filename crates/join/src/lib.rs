@@ -7,6 +7,8 @@
 mod announced;
 mod calls;
 mod names;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

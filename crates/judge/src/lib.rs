@@ -4,6 +4,8 @@
 //! and makes one finding of all that says the same.
 
 mod general;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 

@@ -17,6 +17,7 @@ pub enum Reveal {
 /// A value that holds a secret only where [`Reveal::Yes`] was given when it was made; otherwise at
 /// most its first two characters and its length. What is masked is not kept anywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Masked(String);
 

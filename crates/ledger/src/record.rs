@@ -16,6 +16,7 @@ pub const MAX_EVIDENCE: usize = 16;
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Record {
     /// What was observed; gives `kind` and the fields of that kind.
     #[serde(flatten)]
@@ -34,6 +35,7 @@ pub struct Record {
 
 /// The kinds of record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Body {
     /// The capture as a whole.
@@ -71,6 +73,7 @@ into_body!(Capture boxed, Conversation boxed, Handshake boxed, Request boxed, Cr
 
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Endpoint {
     /// Address of the innermost IP layer.
     pub ip: IpAddr,
@@ -113,6 +116,7 @@ pub enum Account {
 
 /// Payload bytes by [`Account`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Accounts {
     /// Bytes understood and readable to a tap.
     pub read: u64,
@@ -188,6 +192,7 @@ impl AddAssign for Accounts {
 
 /// The capture as a whole: the first record of every ledger.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Capture {
     /// What was read: file names without their folders, or `-`.
     pub source: Vec<String>,
@@ -220,6 +225,7 @@ pub struct Capture {
 
 /// Two endpoints that talked, over one transport, until they closed it or fell silent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Conversation {
     /// The number of its first frame: unique, and the same however the capture is read.
     pub id: u64,
@@ -274,6 +280,7 @@ impl Conversation {
 
 /// How a conversation was sealed: what client and server agreed on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Handshake {
     /// `tls`, `dtls`, `quic`, `ssh`, `ikev2`, `wireguard` ...
     pub protocol: String,
@@ -320,6 +327,7 @@ pub struct Handshake {
 
 /// An X.509 certificate, as far as it matters here (RFC 5280).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Certificate {
     /// Subject, as `CN=..., O=...`.
     pub subject: String,
@@ -342,6 +350,7 @@ pub struct Certificate {
 
 /// A name that was readable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Name {
     /// Where it was read: `dns-query`, `tls-sni`, `quic-sni`, `http-host`, `mdns`, `llmnr`, `nbns`,
     /// `dhcp` ...
@@ -352,6 +361,7 @@ pub struct Name {
 
 /// A request for a resource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Request {
     /// Method, as sent.
     pub method: String,
@@ -368,6 +378,7 @@ pub struct Request {
 
 /// A login that was readable.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Credential {
     /// The protocol it is for: `ftp`, `http`, `imap`, `pop3`, `smtp`, `sip`, `snmp`, `telnet` ...
     pub protocol: String,
@@ -390,6 +401,7 @@ pub struct Credential {
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CallState {
     /// Asked for; no answer was seen.
@@ -408,6 +420,7 @@ pub enum CallState {
 
 /// A telephone call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Call {
     /// The signalling's own id.
     pub call_id: String,
@@ -435,6 +448,7 @@ pub struct Call {
 
 /// One direction of one RTP stream (RFC 3550).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Media {
     /// Synchronisation source, 8 hexadecimal digits.
     pub ssrc: String,
@@ -471,6 +485,7 @@ pub struct Media {
 
 /// A letter.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// The protocol that carried it.
     pub protocol: String,
@@ -498,6 +513,7 @@ pub struct Message {
 
 /// A file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Object {
     /// The protocol that carried it.
     pub protocol: String,
@@ -518,6 +534,7 @@ pub struct Object {
 
 /// A judgement, with what proves it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The rule's id: `overheard explain RULE` says more.
     pub rule: String,

@@ -1,0 +1,20 @@
+//! The published JSON Schema of the ledger is that of the record types.
+
+use std::path::Path;
+
+use overheard_ledger::Record;
+
+#[test]
+fn the_schema_is_that_of_the_records() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ledger.schema.json");
+    let schema = schemars::schema_for!(Record);
+    let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    if std::env::var_os("OVERHEARD_UPDATE").is_some() {
+        std::fs::write(&path, &generated).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        kept == generated,
+        "docs/ledger.schema.json is old: OVERHEARD_UPDATE=1 cargo test -p overheard --test schema"
+    );
+}
