@@ -450,7 +450,8 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Media {
-    /// Synchronisation source, 8 hexadecimal digits.
+    /// Synchronisation source: `0x` and 8 hexadecimal digits, as Wireshark shows it. Without the prefix one in
+    /// forty would read as a decimal number.
     pub ssrc: String,
     /// Who sends.
     pub source: Endpoint,

@@ -536,7 +536,7 @@ impl Rtp {
             (false, false) => "",
         };
         let media = Media {
-            ssrc: format!("{:08x}", stream.ssrc),
+            ssrc: format!("0x{:08x}", stream.ssrc),
             source: notes.endpoint(stream.side),
             destination: notes.endpoint(stream.side.other()),
             payload_type,
