@@ -10,7 +10,7 @@ use std::thread;
 use overheard_ledger::{Account, Endpoint, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
 use overheard_tap::Notebook;
-use overheard_wire::{Addresses, Packet, Transport, decode, decode_datagram};
+use overheard_wire::{Addresses, Packet, Transport, TroubleKind, decode, decode_datagram};
 
 use crate::conversation::Arrived;
 use crate::defragment::{self, Defragmenter, Whole};
@@ -190,7 +190,8 @@ impl Decoded {
     }
 }
 
-/// IP protocol and ports of a transport that makes conversations.
+/// IP protocol and ports of a transport that makes conversations. A transport whose ports could not be
+/// read belong to none: port 0 would throw strangers together.
 fn transport_of(transport: &Transport) -> Option<(u8, (u16, u16))> {
     Some(match transport {
         Transport::None | Transport::Arp | Transport::Fragment(_) => return None,
@@ -206,6 +207,9 @@ fn transport_of(transport: &Transport) -> Option<(u8, (u16, u16))> {
             },
             (0, 0),
         ),
+        Transport::Other(protocol::TCP | protocol::UDP | protocol::UDP_LITE | protocol::SCTP) => {
+            return None;
+        }
         Transport::Other(number) => (*number, (0, 0)),
     })
 }
@@ -341,10 +345,13 @@ impl Reader {
         if packet.addresses.is_none() && packet.transport == Transport::None {
             self.heard.undecoded_packets += 1;
         }
-        let account = if packet.transport == Transport::Arp {
-            Account::Read
-        } else {
-            Account::Unrecognised
+        let malformed = packet
+            .trouble
+            .is_some_and(|trouble| trouble.kind == TroubleKind::Malformed);
+        let account = match packet.transport {
+            _ if malformed => Account::Malformed,
+            Transport::Arp => Account::Read,
+            _ => Account::Unrecognised,
         };
         self.heard.loose.add(account, captured);
         self.heard.loose.add(Account::Missing, length - captured);
