@@ -20,6 +20,7 @@ registry::protocols! {
     nbns,
     ntp,
     pop3,
+    quic,
     radius,
     rtcp,
     rtp,

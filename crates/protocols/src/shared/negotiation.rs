@@ -1,4 +1,4 @@
-//! A handshake of TLS or DTLS as it is overheard: the messages come from either side in any order, and
+//! A handshake of TLS, DTLS or QUIC as it is overheard: the messages come from either side in any order, and
 //! become one record when what the sides agreed on is known.
 
 use overheard_ledger::{Certificate, Handshake, Name};
@@ -32,11 +32,13 @@ pub struct Negotiation {
     closed: [bool; 2],
     names: Vec<String>,
     evidence: Evidence,
+    /// Version of the protocol that carries the handshake, where that has one of its own.
+    carrier: Option<String>,
     written: bool,
 }
 
 impl Negotiation {
-    /// A handshake of `tls` or `dtls` of which nothing was heard.
+    /// A handshake of `tls`, `dtls` or `quic` of which nothing was heard.
     pub fn new(protocol: &'static str) -> Negotiation {
         Negotiation {
             protocol,
@@ -52,6 +54,7 @@ impl Negotiation {
             closed: [false; 2],
             names: Vec::new(),
             evidence: Evidence::default(),
+            carrier: None,
             written: false,
         }
     }
@@ -123,7 +126,10 @@ impl Negotiation {
             self.names.push(name.clone());
             notes.add_with(
                 Name {
-                    source: "tls-sni".to_owned(),
+                    source: match self.protocol {
+                        "quic" => "quic-sni".to_owned(),
+                        _ => "tls-sni".to_owned(),
+                    },
                     name: name.clone(),
                 },
                 evidence.clone(),
@@ -193,6 +199,9 @@ impl Negotiation {
         if record.resumed.is_none() && self.server.is_some() {
             record.resumed = self.resumed.or_else(|| self.session_echoed());
         }
+        if let Some(carrier) = self.carrier.take() {
+            record.version = Some(carrier);
+        }
         record.certificate = self.certificate.take().map(|certificate| *certificate);
         if self.client.as_ref().is_some_and(|client| client.is_ssl2) {
             // The fingerprint is of hellos in records of TLS.
@@ -207,6 +216,16 @@ impl Negotiation {
             self.written = true;
             self.add(record, notes);
         }
+    }
+
+    /// The handshake goes by a protocol whose version counts in place of that of TLS: `QUIC v1`.
+    pub fn carried_by(&mut self, version: String) {
+        self.carrier = Some(version);
+    }
+
+    /// Whether the record was written.
+    pub fn is_written(&self) -> bool {
+        self.written
     }
 
     /// More frames that prove the record.
