@@ -4,7 +4,12 @@
 //! Runs where the capture corpus is beside the repository: a sample of it, or all with
 //! `OVERHEARD_CORPUS=all`. `OVERHEARD_BIN` names another binary to try, such as a release build.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -33,6 +38,20 @@ fn binary() -> PathBuf {
         .map_or_else(|| env!("CARGO_BIN_EXE_overheard").into(), PathBuf::from)
 }
 
+/// The record of the capture without the name of its source, which notices begin with too.
+fn nameless(line: &str) -> String {
+    let mut capture: Value = serde_json::from_str(line).unwrap();
+    let record = capture.as_object_mut().unwrap();
+    let source = record.remove("source").expect("the capture comes first");
+    let prefix = format!("{}: ", source[0].as_str().unwrap());
+    for notice in record["notices"].as_array_mut().unwrap() {
+        if let Some(rest) = notice.as_str().and_then(|text| text.strip_prefix(&prefix)) {
+            *notice = rest.into();
+        }
+    }
+    capture.to_string()
+}
+
 /// The ledger's lines, without the name of the source; the exit code where there is no ledger.
 fn ledger(threads: &str, input: &str, stdin: Stdio) -> Result<Vec<String>, Option<i32>> {
     let output = Command::new(binary())
@@ -49,13 +68,7 @@ fn ledger(threads: &str, input: &str, stdin: Stdio) -> Result<Vec<String>, Optio
     let text = String::from_utf8(output.stdout).expect("a ledger is UTF-8");
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if let Some(first) = lines.first_mut() {
-        let mut capture: Value = serde_json::from_str(first).unwrap();
-        assert!(
-            capture.get("source").is_some(),
-            "{input}: the capture comes first"
-        );
-        capture.as_object_mut().unwrap().remove("source");
-        *first = capture.to_string();
+        *first = nameless(first);
     }
     Ok(lines)
 }
