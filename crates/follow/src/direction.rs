@@ -56,6 +56,8 @@ impl Held {
 struct Copy {
     offset: u64,
     length: u64,
+    /// Bytes of it that were captured: copies cut differently cannot be compared.
+    captured: usize,
     digest: u64,
 }
 
@@ -398,6 +400,7 @@ impl Direction {
             *copy = Copy {
                 offset,
                 length,
+                captured: bytes.len(),
                 digest: digest(bytes),
             };
             self.copy = (self.copy + 1) % REMEMBERED;
@@ -406,7 +409,9 @@ impl Direction {
 
     /// Compares a second copy with the first, where that is remembered.
     fn compare(&self, offset: u64, length: u64, bytes: &[u8], books: &mut Books) {
-        let same = |copy: &&Copy| copy.offset == offset && copy.length == length && copy.length > 0;
+        let same = |copy: &&Copy| {
+            copy.offset == offset && copy.length == length && copy.captured == bytes.len()
+        };
         if let Some(copy) = self.copies.iter().find(same)
             && copy.digest != digest(bytes)
         {

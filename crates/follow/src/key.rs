@@ -18,27 +18,25 @@ pub(crate) mod protocol {
 /// Both endpoints in one order, whoever speaks, and the IP protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    low: [u8; 16],
-    high: [u8; 16],
+    low: u128,
+    high: u128,
     ports: u32,
     kind: u16,
 }
 
-fn octets(ip: IpAddr) -> [u8; 16] {
+/// An address as a number: one that is hashed in a step or two, for every packet.
+fn number(ip: IpAddr) -> u128 {
     match ip {
         // Not the mapped form: an IPv4 packet and an IPv6 packet with mapped addresses are two things.
-        IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        }
-        IpAddr::V6(v6) => v6.octets(),
+        IpAddr::V4(v4) => u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 
 impl Key {
     /// The key of a packet.
     pub(crate) fn new(ip_protocol: u8, source: Endpoint, destination: Endpoint) -> Key {
-        let (a, b) = (octets(source.ip), octets(destination.ip));
+        let (a, b) = (number(source.ip), number(destination.ip));
         let (low, high) = if (a, source.port) <= (b, destination.port) {
             ((a, source.port), (b, destination.port))
         } else {
@@ -87,6 +85,28 @@ mod tests {
         let (a, b) = (endpoint("192.0.2.1:1000"), endpoint("192.0.2.1:80"));
         assert_eq!(Key::new(6, a, b), Key::new(6, b, a));
         assert_ne!(Key::new(6, a, b), Key::new(17, a, b));
+    }
+
+    #[test]
+    fn keys_are_spread_evenly() {
+        for (first, kind) in [("198.51.0.0", 6), ("2001:db8::", 17)] {
+            let mut counts = [0u32; 16];
+            let server = endpoint("192.0.2.1:443");
+            for index in 0..16_000u32 {
+                let [.., high, low] = index.to_be_bytes();
+                let ip = match first.parse().unwrap() {
+                    IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() + index / 4).into()),
+                    IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() + u128::from(high)).into()),
+                };
+                let client = Endpoint::new(ip, 40_000 + u16::from(low));
+                let key = Key::new(kind, client, server);
+                counts[usize::try_from(key.spread() % 16).unwrap()] += 1;
+            }
+            assert!(
+                counts.iter().all(|count| (800..1200).contains(count)),
+                "{counts:?}"
+            );
+        }
     }
 
     #[test]

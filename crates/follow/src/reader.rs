@@ -25,7 +25,6 @@ const QUEUE: usize = 4;
 /// A packet of a conversation, in a [`Decoded`] batch.
 struct Item {
     key: Key,
-    shard: u8,
     /// Index of its frame in the batch.
     frame: usize,
     /// Index of the datagram that it became whole with, in [`Decoded::wholes`].
@@ -38,7 +37,8 @@ struct Item {
 #[derive(Default)]
 struct Decoded {
     batch: Batch,
-    items: Vec<Item>,
+    /// Packets by shard, in the order of the capture.
+    items: [Vec<Item>; SHARDS],
     wholes: Vec<Whole>,
 }
 
@@ -74,11 +74,7 @@ pub fn follow(
 }
 
 fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
-    for item in decoded
-        .items
-        .iter()
-        .filter(|item| usize::from(item.shard) == index)
-    {
+    for item in decoded.items.get(index).into_iter().flatten() {
         decoded.lend(item, |packet| shard.hear(item.key, packet));
     }
 }
@@ -224,7 +220,7 @@ struct Reader {
 impl Reader {
     /// Reads the headers of a batch.
     fn decode(&mut self, decoded: &mut Decoded) {
-        decoded.items.clear();
+        decoded.items.iter_mut().for_each(Vec::clear);
         decoded.wholes.clear();
         for index in 0..decoded.batch.frames.len() {
             let Some(&frame) = decoded.batch.frames.get(index) else {
@@ -303,7 +299,7 @@ impl Reader {
     /// Puts a packet where its shard will find it; what belongs to no conversation is booked here.
     fn place(
         &mut self,
-        items: &mut Vec<Item>,
+        items: &mut [Vec<Item>; SHARDS],
         packet: Packet,
         addresses: Addresses,
         frame: usize,
@@ -317,15 +313,16 @@ impl Reader {
         let source = Endpoint::new(addresses.source, ports.0);
         let destination = Endpoint::new(addresses.destination, ports.1);
         let key = Key::new(ip_protocol, source, destination);
-        let shard = (key.spread() % SHARDS as u64) as u8;
-        items.push(Item {
-            key,
-            shard,
-            frame,
-            whole,
-            packet,
-            addresses,
-        });
+        let shard = usize::try_from(key.spread() % SHARDS as u64).unwrap_or(0);
+        if let Some(items) = items.get_mut(shard) {
+            items.push(Item {
+                key,
+                frame,
+                whole,
+                packet,
+                addresses,
+            });
+        }
     }
 
     fn count(&mut self, frame: &Frame) {

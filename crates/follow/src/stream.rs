@@ -10,6 +10,13 @@ use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
 /// The most protocols that a stream may become one after the other.
 const MAX_CHAIN: usize = 8;
 
+/// Bytes that may be lent again because the other side spoke, for every byte that was delivered: so
+/// the work per byte stays bounded, however often an analyzer is asked in vain.
+const RELENT_PER_BYTE: usize = 16;
+
+/// Bytes that may be lent again from the beginning.
+const RELENT_AT_FIRST: usize = 64 * 1024;
+
 /// Where the finding of a protocol stands.
 enum State {
     /// Bytes are kept, and nobody has recognised them.
@@ -31,6 +38,9 @@ struct Unread {
     frames: Vec<(u64, Time)>,
     /// Bytes that have to be there before the analyzer is asked again.
     need: usize,
+    /// Whether the analyzer took nothing without saying how much it needs: the other side's answer
+    /// may settle it.
+    waits: bool,
     /// Whether the analyzer has heard [`Chunk::End`].
     ended: bool,
 }
@@ -49,6 +59,8 @@ pub(crate) struct Stream {
     /// What a tap gets from the protocol that heard last.
     exposure: Exposure,
     moment: Moment,
+    /// Bytes that may still be lent again because the other side spoke.
+    relendable: usize,
 }
 
 impl Default for Stream {
@@ -65,6 +77,7 @@ impl Default for Stream {
                 frame: 0,
                 time: Time(0),
             },
+            relendable: RELENT_AT_FIRST,
         }
     }
 }
@@ -235,6 +248,8 @@ impl Stream {
         moment: Moment,
     ) {
         if !bytes.is_empty() {
+            let credit = bytes.len().saturating_mul(RELENT_PER_BYTE);
+            self.relendable = self.relendable.saturating_add(credit);
             let untouched = self.unread(side).bytes.is_empty();
             match &self.state {
                 State::Undecided { .. } => {
@@ -245,16 +260,23 @@ impl Stream {
                 State::Heard(_) if untouched => {
                     let took = self.lend(room, side, bytes, moment);
                     self.keep(side, bytes.get(took..).unwrap_or_default(), moment);
+                    if took > 0 {
+                        self.lend_again(room, side.other());
+                    }
                 }
                 State::Heard(_) => {
                     let unread = self.unread(side);
                     unread.bytes.extend_from_slice(bytes);
+                    let mut took = 0;
                     if unread.bytes.len() >= unread.need {
-                        self.lend_unread(room, side, moment);
+                        took = self.lend_unread(room, side, moment);
                     }
                     let unread = self.unread(side);
                     if !unread.bytes.is_empty() {
                         remember(&mut unread.frames, moment);
+                    }
+                    if took > 0 {
+                        self.lend_again(room, side.other());
                     }
                 }
                 State::Over => room
@@ -280,8 +302,33 @@ impl Stream {
         remember(&mut unread.frames, moment);
     }
 
-    /// Lends what was kept.
-    fn lend_unread(&mut self, room: &mut Room<'_>, side: Side, moment: Moment) {
+    /// Lends the unread bytes of a side again, because what the other side said may have settled what
+    /// they are (the body of a mail after SMTP's 354); then the other side's, and so on while something
+    /// is taken.
+    fn lend_again(&mut self, room: &mut Room<'_>, mut side: Side) {
+        loop {
+            let unread = self.unread(side);
+            let length = unread.bytes.len();
+            // The frame that brought the bytes, not that of the answer, is what proves them.
+            let Some(&(frame, time)) = unread.frames.last() else {
+                return;
+            };
+            if length == 0 || !unread.waits || !matches!(self.state, State::Heard(_)) {
+                return;
+            }
+            let Some(left) = self.relendable.checked_sub(length) else {
+                return;
+            };
+            self.relendable = left;
+            if self.lend_unread(room, side, Moment { frame, time }) == 0 {
+                return;
+            }
+            side = side.other();
+        }
+    }
+
+    /// Lends what was kept; how many bytes of it were dealt with.
+    fn lend_unread(&mut self, room: &mut Room<'_>, side: Side, moment: Moment) -> usize {
         let mut bytes = std::mem::take(&mut self.unread(side).bytes);
         let took = self.lend(room, side, &bytes, moment);
         let unread = self.unread(side);
@@ -301,6 +348,7 @@ impl Stream {
             bytes.append(&mut unread.bytes);
             unread.bytes = bytes;
         }
+        took
     }
 
     /// Lends bytes to the analyzer until it takes no more; how many were dealt with, booked as taken
@@ -310,7 +358,9 @@ impl Stream {
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             if rest.is_empty() {
-                self.unread(side).need = 1;
+                let unread = self.unread(side);
+                unread.need = 1;
+                unread.waits = false;
                 return at;
             }
             let frames = std::mem::take(&mut self.unread(side).frames);
@@ -331,9 +381,11 @@ impl Stream {
             match answer.step {
                 Step::Took(_) if answer.took > 0 => {}
                 Step::Took(_) => {
+                    self.unread(side).waits = true;
                     return at + self.wait(room, side, left, left + 1);
                 }
                 Step::Need(need) => {
+                    self.unread(side).waits = false;
                     return at + self.wait(room, side, left, need.max(left + 1));
                 }
                 Step::Sealed(_) => {
@@ -362,7 +414,7 @@ impl Stream {
                     }
                     let other = side.other();
                     if !self.unread(other).bytes.is_empty() {
-                        self.lend_unread(room, other, moment);
+                        let _ = self.lend_unread(room, other, moment);
                     }
                 }
             }
@@ -412,11 +464,10 @@ impl Stream {
 
     /// Another protocol takes over.
     fn become_next(&mut self, room: &mut Room<'_>, next: Next) {
-        let moment = self.moment;
-        if let State::Heard(mind) = &mut self.state {
-            for side in [Side::Client, Side::Server] {
-                room.hear(mind, side, Chunk::End, 0, moment, &[]);
-            }
+        for side in [Side::Client, Side::Server] {
+            self.end(room, side);
+        }
+        if let State::Heard(mind) = &self.state {
             self.exposure = mind.exposure();
         }
         let found = match next {
@@ -448,6 +499,7 @@ impl Stream {
         self.state = State::Heard(Mind::new(protocol, Over::Stream));
         for unread in &mut self.unread {
             unread.need = 1;
+            unread.waits = false;
             unread.ended = false;
         }
     }
@@ -517,8 +569,8 @@ impl Stream {
         let first = self.first.unwrap_or(Side::Client);
         let moment = self.moment;
         for side in [first, first.other()] {
-            if !self.unread(side).bytes.is_empty() {
-                self.lend_unread(room, side, moment);
+            if !self.unread(side).bytes.is_empty() && self.lend_unread(room, side, moment) > 0 {
+                self.lend_again(room, side.other());
             }
         }
     }

@@ -40,7 +40,8 @@ pub enum Chunk<'a> {
     /// analyzer that cannot go on answers [`Step::NotMine`].
     Gap(u64),
     /// This side says nothing more. Heard once for each side, at the latest when the capture ends;
-    /// the time to write down what was not complete. The answer is not looked at.
+    /// the time to write down what was not complete. The answer is not looked at. A sender that breaks
+    /// the rules may speak after it all the same, and is then heard.
     End,
 }
 
