@@ -1,1 +1,18 @@
-//! Findings and records as pages: terminal, HTML, Markdown, JSON.
+//! Findings and records as pages: terminal, HTML, Markdown, JSON, all from the ledger alone.
+//!
+//! A [`Report`] digests the records once; every format takes its numbers from there. What was captured
+//! was said by strangers: no format prints a captured string before [`escape`] has made it inert.
+
+mod escape;
+mod html;
+mod json;
+mod markdown;
+mod terminal;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use terminal::Style;
+pub use view::Report;

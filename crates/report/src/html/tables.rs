@@ -1,0 +1,321 @@
+//! Calls, what a stored recording opens, who talked to whom, conversations, and the account of bytes.
+
+use maud::{Markup, html};
+use overheard_ledger::{CallState, Conversation, Exposure, Media};
+
+use super::chip;
+use crate::escape::visible;
+use crate::view::Talk;
+use crate::{Report, words};
+
+/// The most rows of any table; the caption says how many more there are.
+const MAX_ROWS: usize = 500;
+/// The most rows of the tables that are in no order of time.
+const MAX_RANKED_ROWS: usize = 100;
+
+/// A table in a frame of its own that scrolls where the page is narrow.
+fn table(caption: &str, rows: usize, most: usize, head: Markup, body: Markup) -> Markup {
+    html! {
+        div.scroll tabindex="0" role="region" aria-label=(caption) {
+            table {
+                caption {
+                    (caption)
+                    @if rows > most { " The first " (most) " of " (words::grouped(rows as u64)) "; the ledger has them all." }
+                }
+                thead { tr { (head) } }
+                tbody { (body) }
+            }
+        }
+    }
+}
+
+fn heads(heads: &[&str]) -> Markup {
+    html! {
+        @for head in heads {
+            @match head.strip_prefix('>') {
+                Some(head) => th scope="col" class="number" { (head) },
+                None => th scope="col" { (head) },
+            }
+        }
+    }
+}
+
+impl Report<'_> {
+    pub(super) fn calls_section(&self) -> Markup {
+        if self.calls.is_empty() && self.streams.is_empty() {
+            return html! {};
+        }
+        let head = heads(&["At", "From", "To", "How it went", ">Talked", "What is heard"]);
+        let calls = html! {
+            @for talk in self.calls.iter().take(MAX_ROWS) { (call_row(talk)) }
+        };
+        let streams = html! {
+            @for media in self.streams.iter().take(MAX_ROWS) {
+                tr {
+                    td { (media.source) }
+                    td { (media.destination) }
+                    td { (sound(media)) }
+                    td.number { (words::count(media.packets, "packet", "packets")) }
+                    td.number { (words::count(media.lost, "lost", "lost")) }
+                }
+            }
+        };
+        html! {
+            section aria-labelledby="calls" {
+                h2 #calls { "Calls" }
+                @if !self.calls.is_empty() {
+                    (table("Telephone calls.", self.calls.len(), MAX_ROWS, head, calls))
+                }
+                @if !self.streams.is_empty() {
+                    (table("Voice or video that belongs to no call that was seen.", self.streams.len(), MAX_ROWS,
+                        heads(&["From", "To", "What is heard", ">Packets", ">Lost"]), streams))
+                }
+            }
+        }
+    }
+
+    pub(super) fn stored_section(&self) -> Markup {
+        let head = heads(&["Opens", "Server", "Version", "Key exchange", ">Conversations", ">Sealed bytes"]);
+        let body = html! {
+            @for stored in self.stored.iter().take(MAX_RANKED_ROWS) {
+                tr {
+                    td { (chip(stored.exposure)) }
+                    td { (visible(&stored.server)) }
+                    td { (visible(&stored.version)) }
+                    td { (visible(&stored.key_exchange)) }
+                    td.number { (words::grouped(stored.conversations)) }
+                    td.number { (words::bytes(stored.sealed)) }
+                }
+            }
+        };
+        let when = [
+            (Exposure::Weak, "today"),
+            (Exposure::StolenKey, "once the server's key is stolen"),
+            (Exposure::Harvest, "once there is a quantum computer"),
+            (Exposure::Sealed, "not, to the best of today's knowledge"),
+        ];
+        html! {
+            section aria-labelledby="stored" {
+                h2 #stored { "What a stored recording opens later" }
+                @if self.stored.is_empty() {
+                    p { "No sealed conversation was recognised." }
+                } @else {
+                    dl.when {
+                        @for (exposure, when) in when {
+                            @let sealed = self.sealed_of(exposure);
+                            @if sealed > 0 {
+                                div {
+                                    dt { (chip(exposure)) }
+                                    dd { b { (words::bytes(sealed)) } " (" (words::share(sealed, self.facts.sealed)) ") open " (when) }
+                                }
+                            }
+                        }
+                    }
+                    (table("Sealed conversations by server and key exchange, as the server chose it.",
+                        self.stored.len(), MAX_RANKED_ROWS, head, body))
+                }
+            }
+        }
+    }
+
+    fn sealed_of(&self, exposure: Exposure) -> u64 {
+        let held = self.exposures.iter().find(|held| held.exposure == exposure);
+        held.map_or(0, |held| held.sealed)
+    }
+
+    pub(super) fn pairs_section(&self) -> Markup {
+        if self.pairs.is_empty() {
+            return html! {};
+        }
+        let most = self.pairs.first().map_or(1, |pair| pair.bytes).max(1);
+        let head = heads(&["Who", "To whom", "About", ">Conversations", ">Bytes", "", "Worst exposure"]);
+        let body = html! {
+            @for pair in self.pairs.iter().take(MAX_RANKED_ROWS) {
+                @let protocols: Vec<String> = pair.protocols.iter().take(6).map(|name| visible(name)).collect();
+                tr {
+                    td { (visible(&self.host(pair.client))) }
+                    td { (visible(&self.host(pair.server))) }
+                    td { (protocols.join(", ")) @if pair.protocols.len() > 6 { ", …" } }
+                    td.number { (words::grouped(pair.conversations)) }
+                    td.number { (words::bytes(pair.bytes)) }
+                    td {
+                        svg.spark viewBox="0 0 100 10" width="100" height="10" preserveAspectRatio="none" aria-hidden="true" {
+                            rect class=(pair.exposure.as_str()) width=((pair.bytes as f64 * 100.0 / most as f64).max(1.0).round()) height="10" {}
+                        }
+                    }
+                    td { (chip(pair.exposure)) }
+                }
+            }
+        };
+        html! {
+            section aria-labelledby="pairs" {
+                h2 #pairs { "Who talked to whom" }
+                p.note { "A tap sees this whatever is sealed." }
+                (table("Pairs of hosts, most bytes first.", self.pairs.len(), MAX_RANKED_ROWS, head, body))
+            }
+        }
+    }
+
+    pub(super) fn conversations_section(&self) -> Markup {
+        let head = heads(&[
+            "At", ">Lasted", "Client", "Server", "Protocol", ">Sent", ">Received", "Exposure", "Wireshark filter",
+        ]);
+        let body = html! {
+            @for conversation in self.conversations.iter().take(MAX_ROWS) { (conversation_row(conversation)) }
+        };
+        html! {
+            section aria-labelledby="conversations" {
+                h2 #conversations { "Conversations" }
+                @if self.conversations.is_empty() {
+                    p { "There were none." }
+                } @else {
+                    details open[self.conversations.len() <= 40] {
+                        summary { (words::count(self.conversations.len() as u64, "conversation", "conversations")) }
+                        (table("In the order of their first frames. Sent is from client to server; bytes are those on the wire.",
+                            self.conversations.len(), MAX_ROWS, head, body))
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn unseen_section(&self) -> Markup {
+        let accounts = self.accounts();
+        let total = accounts.total();
+        let unseen = self.unseen();
+        html! {
+            section aria-labelledby="unseen" {
+                h2 #unseen { "What the tap could not see" }
+                p.note { "Every byte of payload is in exactly one of these accounts." }
+                div.scroll tabindex="0" role="region" aria-label="Account of payload bytes" {
+                    table {
+                        caption { "Account of all payload bytes." }
+                        thead { tr { (heads(&["Account", ">Bytes", ">Share", "Meaning"])) } }
+                        tbody {
+                            @for (name, balance) in accounts.entries() {
+                                tr {
+                                    th scope="row" { (name) }
+                                    td.number { (words::grouped(balance)) }
+                                    td.number { (words::share(balance, total)) }
+                                    td { (words::account(name)) }
+                                }
+                            }
+                        }
+                        tfoot {
+                            tr {
+                                th scope="row" { "all payload" }
+                                td.number { (words::grouped(total)) }
+                                td.number { (words::share(total, total)) }
+                                td { "the sum of the above: " (words::bytes(total)) }
+                            }
+                        }
+                    }
+                }
+                @if !unseen.is_empty() {
+                    ul { @for line in &unseen { li { (visible(line)) } } }
+                }
+            }
+        }
+    }
+}
+
+fn call_row(talk: &Talk<'_>) -> Markup {
+    let call = talk.call;
+    let talked = call
+        .answer
+        .and_then(|answer| Some(call.end?.seconds_since(answer)));
+    html! {
+        tr {
+            td { @if let Some(time) = talk.time { (words::clock(time)) } }
+            td { (visible(call.from.as_deref().unwrap_or("unknown"))) }
+            td { (visible(call.to.as_deref().unwrap_or("unknown"))) }
+            td {
+                (state(call.state))
+                @if let Some(digits) = &call.digits { ", keys pressed: " (visible(digits.as_str())) }
+            }
+            td.number { @if let Some(talked) = talked { (words::span(talked)) } }
+            td {
+                @if talk.media.is_empty() { "nothing" }
+                @for (at, media) in talk.media.iter().take(8).enumerate() {
+                    @if at > 0 { br; }
+                    (sound(media))
+                }
+            }
+        }
+    }
+}
+
+fn state(state: CallState) -> &'static str {
+    match state {
+        CallState::Attempted => "asked for, no answer seen",
+        CallState::Ringing => "it rang",
+        CallState::Cancelled => "given up by the caller",
+        CallState::Failed => "refused or failed",
+        CallState::Answered => "answered, no end seen",
+        CallState::Ended => "answered and hung up",
+    }
+}
+
+/// What can be heard of a stream: `25 s of PCMU, readable`.
+fn sound(media: &Media) -> String {
+    let protection = match media.protection.as_str() {
+        "none" => "not sealed",
+        "sdes-in-clear" => "sealed, but its key went by in clear",
+        "" => "not known whether it is sealed",
+        other => &format!("sealed ({})", visible(other)),
+    };
+    let codec = match &media.codec {
+        Some(codec) => visible(codec),
+        None => format!("payload type {}", media.payload_type),
+    };
+    let mut said = format!("{} of {codec}, {protection}", words::span(media.seconds));
+    if let Some(speech) = media.speech_seconds {
+        said.push_str(&format!(", speech for {}", words::span(speech)));
+    }
+    said
+}
+
+fn conversation_row(conversation: &Conversation) -> Markup {
+    let [sent, received] = conversation.bytes;
+    let lasted = conversation.end.seconds_since(conversation.start);
+    let protocol = conversation.protocol.as_deref();
+    html! {
+        tr {
+            td { (words::clock(conversation.start)) }
+            td.number { (words::span(lasted)) }
+            td { (conversation.client) }
+            td { (visible(&conversation.server_label())) }
+            td {
+                (visible(protocol.unwrap_or("not recognised")))
+                span.note {
+                    " " (visible(&conversation.transport))
+                    @if !conversation.encapsulation.is_empty() { " in " (visible(&conversation.encapsulation.join(", "))) }
+                }
+            }
+            td.number { (words::bytes(sent)) }
+            td.number { (words::bytes(received)) }
+            td { (chip(conversation.exposure)) }
+            td { code.filter { (filter(conversation)) } }
+        }
+    }
+}
+
+/// A Wireshark display filter for a conversation.
+fn filter(conversation: &Conversation) -> String {
+    let (client, server) = (conversation.client, conversation.server);
+    let family = |ip: std::net::IpAddr| if ip.is_ipv4() { "ip" } else { "ipv6" };
+    let addresses = format!(
+        "{}.addr == {} && {}.addr == {}",
+        family(client.ip),
+        client.ip,
+        family(server.ip),
+        server.ip
+    );
+    match conversation.transport.as_str() {
+        transport @ ("tcp" | "udp" | "sctp") => format!(
+            "{addresses} && {transport}.port == {} && {transport}.port == {}",
+            client.port, server.port
+        ),
+        _ => addresses,
+    }
+}

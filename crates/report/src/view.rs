@@ -1,0 +1,420 @@
+//! The digest of a ledger: one place where every number of every format comes from.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use overheard_ledger::{
+    Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
+    Message, Record, Time,
+};
+
+/// A ledger, digested: what all formats share.
+#[derive(Debug)]
+pub struct Report<'a> {
+    capture: Option<&'a Capture>,
+    without_capture: Capture,
+    /// Findings by rule, worst rules first.
+    pub(crate) rules: Vec<Judged<'a>>,
+    /// Conversations in the ledger's order.
+    pub(crate) conversations: Vec<&'a Conversation>,
+    /// What each exposure holds, worst first.
+    pub(crate) exposures: Vec<Held>,
+    /// The counts of the headline.
+    pub(crate) facts: Facts,
+    /// Calls in the ledger's order, with their media.
+    pub(crate) calls: Vec<Talk<'a>>,
+    /// Media that belongs to no call that was seen.
+    pub(crate) streams: Vec<&'a Media>,
+    /// What a stored recording opens, worst first, then most bytes first.
+    pub(crate) stored: Vec<Stored>,
+    /// Who talked to whom, most bytes first.
+    pub(crate) pairs: Vec<Pair>,
+    names: BTreeMap<IpAddr, &'a str>,
+}
+
+/// The findings of one rule.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    /// The first of them: its rule, title, severity, remedy and standard are those of all.
+    pub(crate) first: &'a Finding,
+    /// All of them, with their evidence frames.
+    pub(crate) findings: Vec<(&'a Finding, &'a [u64])>,
+}
+
+/// What conversations of one exposure hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    pub(crate) exposure: Exposure,
+    pub(crate) conversations: u64,
+    /// Bytes of whole frames on the wire.
+    pub(crate) bytes: u64,
+    /// Encrypted payload bytes among them.
+    pub(crate) sealed: u64,
+}
+
+/// What a tap got, counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Facts {
+    /// Calls of which media can be listened to.
+    pub(crate) calls_heard: u64,
+    /// Calls that were signalled, but not heard.
+    pub(crate) calls_seen: u64,
+    /// Media streams that can be listened to and belong to no known call.
+    pub(crate) streams_heard: u64,
+    /// Different letters that are readable.
+    pub(crate) letters: u64,
+    /// Different passwords (protocol, user, server).
+    pub(crate) passwords: u64,
+    /// Tokens and cookies that log in for their owner.
+    pub(crate) tokens: u64,
+    /// Challenge-responses that can be attacked offline.
+    pub(crate) crackable: u64,
+    /// Files, each once.
+    pub(crate) files: u64,
+    /// Different names.
+    pub(crate) names: u64,
+    /// Requests.
+    pub(crate) requests: u64,
+    /// Encrypted payload bytes.
+    pub(crate) sealed: u64,
+    /// Those of them that are weak, or open with a stolen key or a quantum computer.
+    pub(crate) sealed_opening_later: u64,
+}
+
+/// A call and what was sent in it.
+#[derive(Debug)]
+pub(crate) struct Talk<'a> {
+    pub(crate) call: &'a Call,
+    pub(crate) time: Option<Time>,
+    pub(crate) media: Vec<&'a Media>,
+}
+
+/// What a stored recording of the conversations with one server opens.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) exposure: Exposure,
+    pub(crate) server: String,
+    pub(crate) version: String,
+    pub(crate) key_exchange: String,
+    pub(crate) conversations: u64,
+    /// Encrypted payload bytes.
+    pub(crate) sealed: u64,
+}
+
+/// Two hosts that talked.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) client: IpAddr,
+    pub(crate) server: IpAddr,
+    pub(crate) conversations: u64,
+    /// Bytes of whole frames on the wire, both ways.
+    pub(crate) bytes: u64,
+    pub(crate) protocols: BTreeSet<String>,
+    /// Of the conversations, the worst.
+    pub(crate) exposure: Exposure,
+}
+
+/// Whether anybody who hears it can listen to it.
+pub(crate) fn is_audible(media: &Media) -> bool {
+    matches!(media.protection.as_str(), "none" | "sdes-in-clear")
+}
+
+/// Whether a recording of it opens later, or today.
+fn opens_later(exposure: Exposure) -> bool {
+    matches!(
+        exposure,
+        Exposure::Weak | Exposure::StolenKey | Exposure::Harvest
+    )
+}
+
+impl<'a> Report<'a> {
+    /// Digests the records of a ledger: `capture` first, findings among them.
+    pub fn new(records: &'a [Record]) -> Report<'a> {
+        let mut capture = None;
+        let mut conversations: Vec<&Conversation> = Vec::new();
+        let mut handshakes: HashMap<u64, &Handshake> = HashMap::new();
+        let mut findings: Vec<(&Finding, &[u64])> = Vec::new();
+        let mut calls: Vec<Talk<'_>> = Vec::new();
+        let mut media: Vec<&Media> = Vec::new();
+        let mut credentials: Vec<(&Credential, Option<u64>)> = Vec::new();
+        let mut letters: BTreeSet<[&str; 3]> = BTreeSet::new();
+        let mut files: BTreeSet<[&str; 2]> = BTreeSet::new();
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let mut requests = 0;
+        for record in records {
+            match &record.body {
+                Body::Capture(body) => capture = capture.or(Some(&**body)),
+                Body::Conversation(body) => conversations.push(body),
+                Body::Handshake(body) => {
+                    if let Some(id) = record.conversation {
+                        handshakes.insert(id, body);
+                    }
+                }
+                Body::Finding(body) => findings.push((body, &record.frames)),
+                Body::Call(call) => calls.push(Talk {
+                    call,
+                    time: call.start.or(record.time),
+                    media: Vec::new(),
+                }),
+                Body::Media(body) => media.push(body),
+                Body::Credential(body) => credentials.push((body, record.conversation)),
+                Body::Message(body) if body.protected.is_none() => {
+                    letters.insert(letter_key(body));
+                }
+                Body::Message(_) => {}
+                Body::Object(body) => {
+                    let name = body.name.as_deref().unwrap_or_default();
+                    files.insert(match &body.sha256 {
+                        Some(sha256) => [sha256, ""],
+                        None => ["", name],
+                    });
+                }
+                Body::Name(body) => {
+                    names.insert(&body.name);
+                }
+                Body::Request(_) => requests += 1,
+            }
+        }
+        let mut streams = Vec::new();
+        for media in media {
+            let call = media.call_id.as_deref();
+            match calls.iter_mut().find(|talk| Some(&*talk.call.call_id) == call) {
+                Some(talk) => talk.media.push(media),
+                None => streams.push(media),
+            }
+        }
+        let mut facts = Facts {
+            letters: count_of(letters.len()),
+            files: count_of(files.len()),
+            names: count_of(names.len()),
+            requests,
+            ..Facts::default()
+        };
+        count_calls(&mut facts, &calls, &streams);
+        count_logins(&mut facts, &credentials, &conversations);
+        let exposures = held(&conversations);
+        for held in &exposures {
+            facts.sealed += held.sealed;
+            if opens_later(held.exposure) {
+                facts.sealed_opening_later += held.sealed;
+            }
+        }
+        let mut host_names = BTreeMap::new();
+        for conversation in &conversations {
+            if let Some(name) = conversation.server_names.first() {
+                host_names.entry(conversation.server.ip).or_insert(name.as_str());
+            }
+        }
+        Report {
+            without_capture: Capture::default(),
+            capture,
+            rules: by_rule(findings),
+            stored: stored(&conversations, &handshakes),
+            pairs: pairs(&conversations),
+            conversations,
+            exposures,
+            facts,
+            calls,
+            streams,
+            names: host_names,
+        }
+    }
+
+    /// The capture's record; an empty one where the ledger has none.
+    pub(crate) fn capture(&self) -> &Capture {
+        self.capture.unwrap_or(&self.without_capture)
+    }
+
+    /// Where every payload byte ended.
+    pub(crate) fn accounts(&self) -> Accounts {
+        self.capture().accounts
+    }
+
+    /// Seconds from the first frame to the last.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        let capture = self.capture();
+        Some(capture.end?.seconds_since(capture.start?))
+    }
+
+    /// The conversations that nothing could be said of.
+    pub(crate) fn unknown_conversations(&self) -> u64 {
+        self.exposures
+            .iter()
+            .filter(|held| held.exposure == Exposure::Unknown)
+            .map(|held| held.conversations)
+            .sum()
+    }
+
+    /// A host by its best known name, with its address.
+    pub(crate) fn host(&self, address: IpAddr) -> String {
+        match self.names.get(&address) {
+            Some(name) => format!("{name} ({address})"),
+            None => address.to_string(),
+        }
+    }
+}
+
+fn count_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// What makes a letter the same as another: its bytes, else what stands on its envelope.
+fn letter_key(message: &Message) -> [&str; 3] {
+    match &message.sha256 {
+        Some(sha256) => [sha256, "", ""],
+        None => [
+            "",
+            message.subject.as_ref().map_or("", |subject| subject.as_str()),
+            message.from.as_deref().unwrap_or_default(),
+        ],
+    }
+}
+
+fn count_calls(facts: &mut Facts, calls: &[Talk<'_>], streams: &[&Media]) {
+    let mut heard: BTreeSet<&str> = BTreeSet::new();
+    let mut signalled: BTreeSet<&str> = BTreeSet::new();
+    for talk in calls {
+        signalled.insert(&talk.call.call_id);
+        if talk.media.iter().any(|media| is_audible(media)) {
+            heard.insert(&talk.call.call_id);
+        }
+    }
+    for media in streams.iter().filter(|media| is_audible(media)) {
+        match &media.call_id {
+            Some(call) => {
+                heard.insert(call);
+            }
+            None => facts.streams_heard += 1,
+        }
+    }
+    facts.calls_heard = count_of(heard.len());
+    facts.calls_seen = count_of(signalled.difference(&heard).count());
+}
+
+fn count_logins(
+    facts: &mut Facts,
+    credentials: &[(&Credential, Option<u64>)],
+    conversations: &[&Conversation],
+) {
+    let servers: HashMap<u64, IpAddr> = conversations
+        .iter()
+        .map(|conversation| (conversation.id, conversation.server.ip))
+        .collect();
+    let mut passwords = BTreeSet::new();
+    let mut tokens = BTreeSet::new();
+    let mut crackable = BTreeSet::new();
+    for (credential, conversation) in credentials {
+        let server = conversation.and_then(|id| servers.get(&id));
+        let kind = match credential.mechanism.as_str() {
+            _ if credential.secret.is_none() => continue,
+            _ if credential.crackable => &mut crackable,
+            "bearer" | "cookie" | "xoauth2" | "oauthbearer" => &mut tokens,
+            _ => &mut passwords,
+        };
+        kind.insert((&credential.protocol, &credential.user, server));
+    }
+    facts.passwords = count_of(passwords.len());
+    facts.tokens = count_of(tokens.len());
+    facts.crackable = count_of(crackable.len());
+}
+
+fn held(conversations: &[&Conversation]) -> Vec<Held> {
+    let of = |exposure| {
+        let mut held = Held {
+            exposure,
+            conversations: 0,
+            bytes: 0,
+            sealed: 0,
+        };
+        for conversation in conversations {
+            if conversation.exposure == exposure {
+                held.conversations += 1;
+                held.bytes += conversation.bytes.iter().sum::<u64>();
+                held.sealed += conversation.accounts.sealed;
+            }
+        }
+        held
+    };
+    Exposure::ALL.into_iter().map(of).collect()
+}
+
+/// Findings by rule. Worst first; among equals, the rule whose first evidence comes first.
+fn by_rule<'a>(mut findings: Vec<(&'a Finding, &'a [u64])>) -> Vec<Judged<'a>> {
+    findings.sort_by_key(|(finding, frames)| {
+        (std::cmp::Reverse(finding.severity), frames.first().copied())
+    });
+    let mut rules: Vec<Judged<'a>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for (finding, frames) in findings {
+        let place = *places.entry(&finding.rule).or_insert(rules.len());
+        match rules.get_mut(place) {
+            Some(judged) => judged.findings.push((finding, frames)),
+            None => rules.push(Judged {
+                first: finding,
+                findings: vec![(finding, frames)],
+            }),
+        }
+    }
+    rules
+}
+
+fn stored(
+    conversations: &[&Conversation],
+    handshakes: &HashMap<u64, &Handshake>,
+) -> Vec<Stored> {
+    let mut stored: BTreeMap<(Exposure, String, &str, &str), (u64, u64)> = BTreeMap::new();
+    for conversation in conversations {
+        if !opens_later(conversation.exposure) && conversation.exposure != Exposure::Sealed {
+            continue;
+        }
+        let handshake = handshakes.get(&conversation.id);
+        let protocol = conversation.protocol.as_deref().unwrap_or_default();
+        let version = handshake.and_then(|handshake| handshake.version.as_deref());
+        let key = handshake.and_then(|handshake| handshake.key_exchange.as_deref());
+        let entry = stored
+            .entry((
+                conversation.exposure,
+                conversation.server_label(),
+                version.unwrap_or(protocol),
+                key.unwrap_or_default(),
+            ))
+            .or_default();
+        entry.0 += 1;
+        entry.1 += conversation.accounts.sealed;
+    }
+    let mut stored: Vec<Stored> = stored
+        .into_iter()
+        .map(|((exposure, server, version, key_exchange), (count, sealed))| Stored {
+            exposure,
+            server,
+            version: version.to_owned(),
+            key_exchange: key_exchange.to_owned(),
+            conversations: count,
+            sealed,
+        })
+        .collect();
+    stored.sort_by_key(|stored| std::cmp::Reverse((stored.exposure, stored.sealed)));
+    stored
+}
+
+fn pairs(conversations: &[&Conversation]) -> Vec<Pair> {
+    let mut pairs: BTreeMap<(IpAddr, IpAddr), Pair> = BTreeMap::new();
+    for conversation in conversations {
+        let (client, server) = (conversation.client.ip, conversation.server.ip);
+        let pair = pairs.entry((client, server)).or_insert(Pair {
+            client,
+            server,
+            conversations: 0,
+            bytes: 0,
+            protocols: BTreeSet::new(),
+            exposure: Exposure::Unknown,
+        });
+        pair.conversations += 1;
+        pair.bytes += conversation.bytes.iter().sum::<u64>();
+        pair.exposure = pair.exposure.max(conversation.exposure);
+        pair.protocols.extend(conversation.protocol.clone());
+    }
+    let mut pairs: Vec<Pair> = pairs.into_values().collect();
+    pairs.sort_by_key(|pair| std::cmp::Reverse(pair.bytes));
+    pairs
+}
