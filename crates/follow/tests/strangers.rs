@@ -1,6 +1,14 @@
 //! Packets from strangers: whatever arrives, nothing panics and every payload byte is booked once; and
 //! the answer does not depend on the number of threads.
 
+// Helpers of tests may stop at the first surprise, as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 mod common;
 
 use std::fmt::Write;

@@ -1,6 +1,14 @@
 //! Streams: the same two streams, however they were cut, shuffled or sent again, are heard as the same
 //! bytes; what the capture does not have is said.
 
+// Helpers of tests may stop at the first surprise, as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 mod common;
 
 use common::{DIALOGUE, FIN, Film, RST, SYN, TAPE, as_taped, conversations, objects};

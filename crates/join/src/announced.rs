@@ -61,12 +61,10 @@ fn fitting<'a, 'b>(
     let all = announced.get(&endpoint)?;
     let mut fitting = all
         .iter()
-        .filter(|announcement| announcement.protocol == protocol)
-        .peekable();
-    let first = fitting.peek().copied();
+        .filter(|announcement| announcement.protocol == protocol);
+    let first = fitting.clone().next();
     fitting
-        .filter(|announcement| announcement.frame <= frame)
-        .last()
+        .rfind(|announcement| announcement.frame <= frame)
         .or(first)
 }
 

@@ -1,5 +1,13 @@
 //! What a user sees: the built program, run on the demo recording and on bad input.
 
+// Helpers of tests may stop at the first surprise, as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -1,5 +1,13 @@
 //! The published JSON Schema of the ledger is that of the record types.
 
+// Helpers of tests may stop at the first surprise, as tests do.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 use std::path::Path;
 
 use overheard_ledger::Record;

@@ -47,12 +47,14 @@ static RULES: &[Rule] = &[
         title: "Names of servers in the handshake of QUIC",
         severity: Severity::Info,
         exposure: Exposure::Open,
-        when: When::Record(|seen| match &seen.record.body {
+        when: When::Record(|seen| {
+            match &seen.record.body {
             Body::Name(name) if name.source == "quic-sni" => Some(
                 "The names of the servers that are visited over QUIC, from the first words of each conversation"
                     .to_owned(),
             ),
             _ => None,
+        }
         }),
         remedy: "Use servers and clients that support encrypted client hello, and a resolver over TLS or HTTPS to fetch \
                  its keys.",

@@ -3,13 +3,14 @@
 //! Session descriptions in its bodies announce where the voice will go; digest logins, text messages
 //! (RFC 3428) and digits pressed during the call (RFC 6086, `application/dtmf-relay`) pass in clear with it.
 
+mod advice;
+mod bodies;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use overheard_ledger::{
-    Body, Call, CallState, Credential, Exposure, HintBody, Message, Rule, Severity, When,
-};
+use overheard_ledger::{Call, CallState, Credential, Exposure, HintBody, Message};
 use overheard_tap::{
     Account, Analyzer, Chunk, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
@@ -18,6 +19,8 @@ use sha2::{Digest, Sha256};
 use crate::shared::auth_params::AuthParams;
 use crate::shared::header_block::{HeaderBlock, MAX_BLOCK, end_of_block};
 use crate::shared::sdp::Description;
+
+use bodies::{descriptions, digit};
 
 /// The most calls that a conversation keeps in mind; the oldest that is over is written down to make
 /// room, else the oldest.
@@ -34,8 +37,6 @@ const MAX_BODY: usize = 128 * 1024;
 const MAX_DIGITS: usize = 128;
 /// The most bodies of one call that are remembered, to announce each only once.
 const MAX_BODIES: usize = 64;
-/// The most parts of a multipart body that are looked at.
-const MAX_PARTS: usize = 16;
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -52,77 +53,7 @@ pub static PROTOCOL: Protocol = Protocol {
             ..Sip::default()
         })
     },
-    rules: &[
-        Rule {
-            id: "sip-call",
-            title: "Who called whom, and when",
-            severity: Severity::High,
-            exposure: Exposure::Open,
-            when: When::Record(|seen| match &seen.record.body {
-                Body::Call(call) => {
-                    let from = call.from.as_deref().unwrap_or("somebody");
-                    let to = call.to.as_deref().unwrap_or("somebody");
-                    Some(match call.state {
-                        CallState::Answered | CallState::Ended => {
-                            format!("That {from} called {to}, when, and for how long")
-                        }
-                        _ => format!("That {from} tried to call {to}, and when"),
-                    })
-                }
-                _ => None,
-            }),
-            remedy: "Let the telephones and the exchange talk SIP over TLS only, and close the unencrypted port.",
-            standard: "RFC 3261 section 26.2; RFC 8826",
-            explain: "The messages that set a call up name the caller and the called, and show when it rang, was answered \
-                      and ended. Collected over weeks they draw the picture of who works with whom.",
-        },
-        Rule {
-            id: "sip-digest-password",
-            title: "Telephone login, to be guessed offline",
-            severity: Severity::High,
-            exposure: Exposure::Open,
-            when: When::Record(|seen| match &seen.record.body {
-                Body::Credential(login) if login.protocol == "sip" => Some(format!(
-                    "The digest of the password of {} at {}, against which passwords can be tried",
-                    login.user.as_deref().unwrap_or("somebody"),
-                    seen.server()
-                )),
-                _ => None,
-            }),
-            remedy: "Carry SIP over TLS; until then use long random passwords, and digests with SHA-256 instead of MD5.",
-            standard: "RFC 8760",
-            explain: "A telephone proves that it knows its password with a hash of it. Who saw one login can try millions \
-                      of passwords a second against it without the exchange noticing, and then make calls in its name.",
-        },
-        Rule {
-            id: "sip-message",
-            title: "Text messages in clear",
-            severity: Severity::Critical,
-            exposure: Exposure::Open,
-            when: When::Record(|seen| match &seen.record.body {
-                Body::Message(message) if message.protocol == "sip" => Some(format!(
-                    "What {} wrote to {}",
-                    message.from.as_deref().unwrap_or("somebody"),
-                    message.to.first().map_or("somebody", String::as_str)
-                )),
-                _ => None,
-            }),
-            remedy: "Carry SIP over TLS, or send text messages with a program that seals them from end to end.",
-            standard: "RFC 3261 section 26.2; RFC 3428",
-            explain: "Text messages between telephones pass inside SIP. Where that is not sealed, they are read as they pass.",
-        },
-        Rule {
-            id: "sip-media-key",
-            title: "The key of a call, sent in clear",
-            severity: Severity::Critical,
-            exposure: Exposure::Open,
-            when: When::Observed,
-            remedy: "Carry SIP over TLS wherever keys are sent in it, or use DTLS-SRTP, whose key is never sent.",
-            standard: "RFC 4568; RFC 8827",
-            explain: "The call is to be sealed with SRTP, but the key for it stands in a message that is not sealed. Who \
-                      copies both can listen.",
-        },
-    ],
+    rules: advice::RULES,
 };
 
 /// The methods that SIP is known to have (RFC 3261 and its extensions), to recognise the beginning of a
@@ -802,78 +733,6 @@ fn next_start_line(bytes: &[u8]) -> Option<usize> {
         at += feed + 1;
     }
     None
-}
-
-/// The digit of `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).
-fn digit(block: &HeaderBlock<'_>, body: &[u8]) -> Option<char> {
-    let kind = block.get("Content-Type", "c")?.to_ascii_lowercase();
-    let body = std::str::from_utf8(body).ok()?;
-    let text = if kind.starts_with("application/dtmf-relay") {
-        body.lines().find_map(|line| {
-            line.trim()
-                .strip_prefix("Signal=")
-                .or(line.trim().strip_prefix("Signal:"))
-        })?
-    } else if kind.starts_with("application/dtmf") {
-        body
-    } else {
-        return None;
-    };
-    match text.trim() {
-        "10" => Some('*'),
-        "11" => Some('#'),
-        other => other
-            .chars()
-            .next()
-            .filter(|digit| digit.is_ascii_digit() || "*#ABCDabcd".contains(*digit)),
-    }
-}
-
-/// The session descriptions of a body: the body itself, or parts of it (RFC 5621).
-fn descriptions<'a>(block: &HeaderBlock<'_>, body: &'a [u8]) -> Vec<&'a [u8]> {
-    let kind = block
-        .get("Content-Type", "c")
-        .unwrap_or(Cow::Borrowed("application/sdp"));
-    let lower = kind.to_ascii_lowercase();
-    if lower.starts_with("application/sdp") {
-        return vec![body];
-    }
-    let boundary = match (lower.starts_with("multipart/"), lower.find("boundary=")) {
-        (true, Some(at)) => kind.get(at + "boundary=".len()..).unwrap_or_default(),
-        _ => return Vec::new(),
-    };
-    let boundary = match boundary.strip_prefix('"') {
-        Some(quoted) => quoted.split('"').next().unwrap_or_default(),
-        None => boundary.split([';', ' ']).next().unwrap_or_default(),
-    };
-    let mut found = Vec::new();
-    let mut part: Option<usize> = None;
-    let mut at = 0;
-    for line in body.split_inclusive(|&byte| byte == b'\n') {
-        let delimiter = line
-            .strip_prefix(b"--")
-            .and_then(|rest| rest.strip_prefix(boundary.as_bytes()));
-        if delimiter.is_some() && !boundary.is_empty() {
-            if let Some(part) = part.and_then(|begun| body.get(begun..at)) {
-                let end = end_of_block(part, 0).unwrap_or(part.len());
-                let (fields, content) = part.split_at_checked(end).unwrap_or((part, &[]));
-                // A part has no start line: one is put before it by reading from the delimiter's end.
-                let fields = [b"\n", fields].concat();
-                let kind = HeaderBlock::parse(&fields);
-                let kind = kind.get("Content-Type", "c");
-                if kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/sdp"))
-                {
-                    found.push(content);
-                }
-            }
-            if found.len() == MAX_PARTS {
-                break;
-            }
-            part = Some(at + line.len());
-        }
-        at += line.len();
-    }
-    found
 }
 
 #[cfg(test)]

@@ -178,7 +178,10 @@ impl<'a> Report<'a> {
         let mut streams = Vec::new();
         for media in media {
             let call = media.call_id.as_deref();
-            match calls.iter_mut().find(|talk| Some(&*talk.call.call_id) == call) {
+            match calls
+                .iter_mut()
+                .find(|talk| Some(&*talk.call.call_id) == call)
+            {
                 Some(talk) => talk.media.push(media),
                 None => streams.push(media),
             }
@@ -202,7 +205,9 @@ impl<'a> Report<'a> {
         let mut host_names = BTreeMap::new();
         for conversation in &conversations {
             if let Some(name) = conversation.server_names.first() {
-                host_names.entry(conversation.server.ip).or_insert(name.as_str());
+                host_names
+                    .entry(conversation.server.ip)
+                    .or_insert(name.as_str());
             }
         }
         Report {
@@ -264,7 +269,10 @@ fn letter_key(message: &Message) -> [&str; 3] {
         Some(sha256) => [sha256, "", ""],
         None => [
             "",
-            message.subject.as_ref().map_or("", |subject| subject.as_str()),
+            message
+                .subject
+                .as_ref()
+                .map_or("", |subject| subject.as_str()),
             message.from.as_deref().unwrap_or_default(),
         ],
     }
@@ -358,10 +366,7 @@ fn by_rule<'a>(mut findings: Vec<(&'a Finding, &'a [u64])>) -> Vec<Judged<'a>> {
     rules
 }
 
-fn stored(
-    conversations: &[&Conversation],
-    handshakes: &HashMap<u64, &Handshake>,
-) -> Vec<Stored> {
+fn stored(conversations: &[&Conversation], handshakes: &HashMap<u64, &Handshake>) -> Vec<Stored> {
     let mut stored: BTreeMap<(Exposure, String, &str, &str), (u64, u64)> = BTreeMap::new();
     for conversation in conversations {
         if !opens_later(conversation.exposure) && conversation.exposure != Exposure::Sealed {
@@ -384,14 +389,16 @@ fn stored(
     }
     let mut stored: Vec<Stored> = stored
         .into_iter()
-        .map(|((exposure, server, version, key_exchange), (count, sealed))| Stored {
-            exposure,
-            server,
-            version: version.to_owned(),
-            key_exchange: key_exchange.to_owned(),
-            conversations: count,
-            sealed,
-        })
+        .map(
+            |((exposure, server, version, key_exchange), (count, sealed))| Stored {
+                exposure,
+                server,
+                version: version.to_owned(),
+                key_exchange: key_exchange.to_owned(),
+                conversations: count,
+                sealed,
+            },
+        )
         .collect();
     stored.sort_by_key(|stored| std::cmp::Reverse((stored.exposure, stored.sealed)));
     stored

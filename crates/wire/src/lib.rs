@@ -11,6 +11,7 @@ mod link_type;
 mod network;
 mod packet;
 #[cfg(test)]
+#[path = "samples_test.rs"]
 mod samples;
 mod transport;
 mod tunnel;

@@ -87,9 +87,7 @@ impl<'a> LongPacket<'a> {
                 }
             }
         }
-        let bytes = packet
-            .get(..cursor.position() - start)
-            .unwrap_or(packet);
+        let bytes = packet.get(..cursor.position() - start).unwrap_or(packet);
         Ok(LongPacket {
             version,
             kind,
@@ -112,7 +110,11 @@ impl<'a> LongPacket<'a> {
 fn kind(version: u32, first: u8) -> Kind {
     let number = first >> 4 & 3;
     // Version 2 counts from another one.
-    let number = if is_version_2(version) { number.wrapping_sub(1) & 3 } else { number };
+    let number = if is_version_2(version) {
+        number.wrapping_sub(1) & 3
+    } else {
+        number
+    };
     match (version, number) {
         (0, _) => Kind::VersionNegotiation,
         (_, 0) => Kind::Initial,

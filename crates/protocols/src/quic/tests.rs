@@ -23,7 +23,10 @@ fn bytes(hex: &str) -> Vec<u8> {
         .filter_map(|digit| digit.to_digit(16))
         .map(|digit| u8::try_from(digit).unwrap())
         .collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect()
 }
 
 fn keys_of(version: u32, id: &[u8]) -> [Keys; 2] {
@@ -121,7 +124,10 @@ fn answer(random: [u8; 32]) -> Vec<u8> {
         &server_hello(
             0x0303,
             random,
-            &[extension(43, &list(&[0x0304])), extension(51, &share(0x11ec))],
+            &[
+                extension(43, &list(&[0x0304])),
+                extension(51, &share(0x11ec)),
+            ],
         ),
     )
 }
@@ -203,7 +209,11 @@ fn the_packets_of_the_standard() {
     let packet = LongPacket::read(&mut Cursor::new("test", &server)).unwrap();
     let opened = server_keys.open(&packet, None).unwrap();
     assert_eq!(opened.number, 1);
-    assert!(opened.frames.starts_with(&bytes("02000000000600405a02000056")));
+    assert!(
+        opened
+            .frames
+            .starts_with(&bytes("02000000000600405a02000056"))
+    );
 
     let handshake = one(&[(true, client), (false, server)]);
     assert_eq!(handshake.server_name.as_deref(), Some("example.com"));
@@ -218,9 +228,22 @@ fn a_conversation() {
         (
             false,
             [
-                from_server(V1, &ID, [vec![2, 0, 0, 0, 0], crypto(0, &answer([1; 32]))].concat(), 0),
+                from_server(
+                    V1,
+                    &ID,
+                    [vec![2, 0, 0, 0, 0], crypto(0, &answer([1; 32]))].concat(),
+                    0,
+                ),
                 // Handshake, in the same datagram.
-                [&[0xe5, 0, 0, 0, 1, 4][..], b"cccc", &[6], b"ssssss", &[0x40, 30], &[7; 30]].concat(),
+                [
+                    &[0xe5, 0, 0, 0, 1, 4][..],
+                    b"cccc",
+                    &[6],
+                    b"ssssss",
+                    &[0x40, 30],
+                    &[7; 30],
+                ]
+                .concat(),
             ]
             .concat(),
         ),
@@ -298,7 +321,10 @@ fn a_retry_changes_the_keys() {
         (true, from_client(V1, &ID, crypto(0, &offer()), 0)),
         (false, retry),
         (true, from_client(V1, b"retryret", crypto(0, &offer()), 1)),
-        (false, from_server(V1, b"retryret", crypto(0, &answer([1; 32])), 0)),
+        (
+            false,
+            from_server(V1, b"retryret", crypto(0, &answer([1; 32])), 0),
+        ),
     ]);
     assert_eq!(handshake.key_exchange.as_deref(), Some("X25519MLKEM768"));
     assert_eq!(handshake.quantum_safe, Some(true));
@@ -327,7 +353,10 @@ fn versions_may_change_on_the_way() {
         (true, from_client(0xbaba_baba, &ID, crypto(0, &offer()), 0)),
         (false, negotiation),
         (true, from_client(V2, other, crypto(0, &offer()), 0)),
-        (false, from_server(V2, other, crypto(0, &answer([1; 32])), 0)),
+        (
+            false,
+            from_server(V2, other, crypto(0, &answer([1; 32])), 0),
+        ),
     ]);
     assert_eq!(handshake.version.as_deref(), Some("QUIC v2"));
 }
@@ -345,7 +374,10 @@ fn a_second_hello_that_the_server_asked_for() {
             from_server(V1, &ID, crypto(retry.len(), &answer([1; 32])), 1),
         ),
     ]);
-    assert_eq!(handshake.cipher_suite.as_deref(), Some("TLS_AES_128_GCM_SHA256"));
+    assert_eq!(
+        handshake.cipher_suite.as_deref(),
+        Some("TLS_AES_128_GCM_SHA256")
+    );
 }
 
 #[test]
@@ -354,7 +386,11 @@ fn what_cannot_be_opened_is_quic_and_no_handshake() {
     packet[100] ^= 1;
     let heard = heard(&[(true, packet), (true, short())]);
     assert!(handshakes(&heard).is_empty());
-    assert!(heard.ledger().contains(r#""protocol":"quic""#), "{}", heard.ledger());
+    assert!(
+        heard.ledger().contains(r#""protocol":"quic""#),
+        "{}",
+        heard.ledger()
+    );
 }
 
 #[test]

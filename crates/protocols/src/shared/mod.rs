@@ -22,6 +22,7 @@ pub(crate) mod header_block;
 #[allow(dead_code)]
 pub(crate) mod hello;
 #[cfg(test)]
+#[path = "hello_samples_test.rs"]
 pub(crate) mod hello_samples;
 #[allow(dead_code)]
 pub(crate) mod host_name;

@@ -1,5 +1,7 @@
 use overheard_testkit::{HeardScene, Scene, hear};
 
+use overheard_ledger::Body;
+
 use super::*;
 
 const CALLER: &str = "192.0.2.10:5060";
