@@ -204,6 +204,8 @@ fn probe(sample: &Sample<'_>) -> Probe {
     let may_be = |bytes| may_be_version(bytes) || offer::may_be_offer(bytes);
     match (may_be(client), may_be(server)) {
         _ if sample.whole => Probe::No,
+        // The lines of a greeting may come before the version does.
+        (true, _) if sample.server_port == 22 && server.is_ascii() => Probe::More,
         (true, true) => Probe::More,
         _ => Probe::No,
     }
@@ -285,8 +287,10 @@ impl Ssh {
         let line = bytes.get(..end).unwrap_or_default();
         let half = self.half(side);
         if is_version(line) {
-            let line = line.strip_suffix(b"\r").unwrap_or(line);
-            half.software = Some(readable(line));
+            // Only printable text is allowed; some software sends the rest of its buffer too.
+            let printable = line.iter().take_while(|byte| !byte.is_ascii_control());
+            let line = line.get(..printable.count()).unwrap_or(line);
+            half.software = Some(readable(line.trim_ascii_end()));
             half.stage = Stage::Packets;
             self.evidence.join(&notes.evidence());
         } else {
