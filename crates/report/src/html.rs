@@ -62,7 +62,12 @@ impl Report<'_> {
 
     fn head(&self) -> Markup {
         let capture = self.capture();
-        let sources: Vec<String> = capture.source.iter().take(8).map(|name| visible(name)).collect();
+        let sources: Vec<String> = capture
+            .source
+            .iter()
+            .take(8)
+            .map(|name| visible(name))
+            .collect();
         let more = capture.source.len().saturating_sub(8);
         html! {
             p.kicker { "What a tap on this line would have overheard" }
@@ -83,12 +88,28 @@ impl Report<'_> {
         let facts = &self.facts;
         let tiles = [
             (facts.calls_heard, "call heard", "calls heard"),
-            (facts.streams_heard, "audio stream heard", "audio streams heard"),
-            (facts.calls_seen, "call seen, not heard", "calls seen, not heard"),
+            (
+                facts.streams_heard,
+                "audio stream heard",
+                "audio streams heard",
+            ),
+            (
+                facts.calls_seen,
+                "call seen, not heard",
+                "calls seen, not heard",
+            ),
             (facts.letters, "letter read", "letters read"),
             (facts.passwords, "password taken", "passwords taken"),
-            (facts.tokens, "token or cookie taken", "tokens and cookies taken"),
-            (facts.crackable, "login to guess at offline", "logins to guess at offline"),
+            (
+                facts.tokens,
+                "token or cookie taken",
+                "tokens and cookies taken",
+            ),
+            (
+                facts.crackable,
+                "login to guess at offline",
+                "logins to guess at offline",
+            ),
             (facts.files, "file readable", "files readable"),
             (facts.requests, "request read", "requests read"),
             (facts.names, "name learned", "names learned"),

@@ -29,13 +29,20 @@ impl Report<'_> {
         writeln!(out, ", {frames}, {}.\n", words::bytes(capture.bytes))?;
 
         writeln!(out, "## What a tap gets\n")?;
-        writeln!(out, "| exposure | conversations | bytes on the wire | meaning |")?;
+        writeln!(
+            out,
+            "| exposure | conversations | bytes on the wire | meaning |"
+        )?;
         writeln!(out, "|---|---:|---:|---|")?;
         for held in self.exposures.iter().filter(|held| held.conversations > 0) {
             let meaning = held.exposure.meaning();
             let bytes = words::bytes(held.bytes);
             let conversations = words::grouped(held.conversations);
-            writeln!(out, "| {} | {conversations} | {bytes} | {meaning} |", held.exposure)?;
+            writeln!(
+                out,
+                "| {} | {conversations} | {bytes} | {meaning} |",
+                held.exposure
+            )?;
         }
 
         if !self.rules.is_empty() {
@@ -44,10 +51,18 @@ impl Report<'_> {
         for judged in &self.rules {
             let rule = judged.first;
             let (severity, title) = (rule.severity, markdown(&rule.title));
-            writeln!(out, "\n### {severity}: {title} ({})\n", markdown(&rule.rule))?;
+            writeln!(
+                out,
+                "\n### {severity}: {title} ({})\n",
+                markdown(&rule.rule)
+            )?;
             for (finding, frames) in judged.findings.iter().take(MAX_FINDINGS_OF_A_RULE) {
                 let frames = words::frames(frames, frames.len());
-                writeln!(out, "- Learned: {} \\[{frames}\\]", markdown(&finding.learns))?;
+                writeln!(
+                    out,
+                    "- Learned: {} \\[{frames}\\]",
+                    markdown(&finding.learns)
+                )?;
             }
             let more = judged.findings.len().saturating_sub(MAX_FINDINGS_OF_A_RULE);
             if more > 0 {

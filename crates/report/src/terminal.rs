@@ -103,7 +103,10 @@ impl Report<'_> {
             }
             let more = judged.findings.len().saturating_sub(MAX_FINDINGS_OF_A_RULE);
             if more > 0 {
-                let text = format!("and {more} more like this ({})", visible(&judged.first.rule));
+                let text = format!(
+                    "and {more} more like this ({})",
+                    visible(&judged.first.rule)
+                );
                 paragraph(out, &text, INDENT, style)?;
             }
         }
@@ -124,7 +127,10 @@ impl Report<'_> {
             if balance > 0 {
                 let amount = words::bytes(balance);
                 let share = words::share(balance, total);
-                let text = format!("{name:<13}{amount:>10}{share:>11}  {}", words::account(name));
+                let text = format!(
+                    "{name:<13}{amount:>10}{share:>11}  {}",
+                    words::account(name)
+                );
                 let meaning = 38;
                 // The columns must not be broken as words are.
                 match text.chars().map(columns).sum::<usize>() + 2 <= style.columns() {
@@ -151,7 +157,9 @@ impl Report<'_> {
         let frames = words::grouped(capture.packets);
         if capture.truncated_packets > 0 {
             let cut = words::grouped(capture.truncated_packets);
-            said.push(format!("Of {cut} of {frames} frames the capture holds only a part."));
+            said.push(format!(
+                "Of {cut} of {frames} frames the capture holds only a part."
+            ));
         }
         if capture.undecoded_packets > 0 {
             let undecoded = words::grouped(capture.undecoded_packets);

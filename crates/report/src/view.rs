@@ -63,7 +63,7 @@ pub(crate) struct Facts {
     pub(crate) streams_heard: u64,
     /// Different letters that are readable.
     pub(crate) letters: u64,
-    /// Different passwords (protocol, user, server).
+    /// Different passwords (user, server, and what is shown of the secret).
     pub(crate) passwords: u64,
     /// Tokens and cookies that log in for their owner.
     pub(crate) tokens: u64,
@@ -178,7 +178,10 @@ impl<'a> Report<'a> {
         let mut streams = Vec::new();
         for media in media {
             let call = media.call_id.as_deref();
-            match calls.iter_mut().find(|talk| Some(&*talk.call.call_id) == call) {
+            match calls
+                .iter_mut()
+                .find(|talk| Some(&*talk.call.call_id) == call)
+            {
                 Some(talk) => talk.media.push(media),
                 None => streams.push(media),
             }
@@ -202,7 +205,9 @@ impl<'a> Report<'a> {
         let mut host_names = BTreeMap::new();
         for conversation in &conversations {
             if let Some(name) = conversation.server_names.first() {
-                host_names.entry(conversation.server.ip).or_insert(name.as_str());
+                host_names
+                    .entry(conversation.server.ip)
+                    .or_insert(name.as_str());
             }
         }
         Report {
@@ -264,7 +269,10 @@ fn letter_key(message: &Message) -> [&str; 3] {
         Some(sha256) => [sha256, "", ""],
         None => [
             "",
-            message.subject.as_ref().map_or("", |subject| subject.as_str()),
+            message
+                .subject
+                .as_ref()
+                .map_or("", |subject| subject.as_str()),
             message.from.as_deref().unwrap_or_default(),
         ],
     }
@@ -311,7 +319,8 @@ fn count_logins(
             "bearer" | "cookie" | "xoauth2" | "oauthbearer" => &mut tokens,
             _ => &mut passwords,
         };
-        kind.insert((&credential.protocol, &credential.user, server));
+        // The same secret for mail sent and mail read is one password.
+        kind.insert((&credential.user, server, &credential.secret));
     }
     facts.passwords = count_of(passwords.len());
     facts.tokens = count_of(tokens.len());
@@ -358,10 +367,7 @@ fn by_rule<'a>(mut findings: Vec<(&'a Finding, &'a [u64])>) -> Vec<Judged<'a>> {
     rules
 }
 
-fn stored(
-    conversations: &[&Conversation],
-    handshakes: &HashMap<u64, &Handshake>,
-) -> Vec<Stored> {
+fn stored(conversations: &[&Conversation], handshakes: &HashMap<u64, &Handshake>) -> Vec<Stored> {
     let mut stored: BTreeMap<(Exposure, String, &str, &str), (u64, u64)> = BTreeMap::new();
     for conversation in conversations {
         if !opens_later(conversation.exposure) && conversation.exposure != Exposure::Sealed {
@@ -384,14 +390,16 @@ fn stored(
     }
     let mut stored: Vec<Stored> = stored
         .into_iter()
-        .map(|((exposure, server, version, key_exchange), (count, sealed))| Stored {
-            exposure,
-            server,
-            version: version.to_owned(),
-            key_exchange: key_exchange.to_owned(),
-            conversations: count,
-            sealed,
-        })
+        .map(
+            |((exposure, server, version, key_exchange), (count, sealed))| Stored {
+                exposure,
+                server,
+                version: version.to_owned(),
+                key_exchange: key_exchange.to_owned(),
+                conversations: count,
+                sealed,
+            },
+        )
         .collect();
     stored.sort_by_key(|stored| std::cmp::Reverse((stored.exposure, stored.sealed)));
     stored

@@ -80,7 +80,11 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 
 /// A number of things: `1 call`, `2 calls`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        grouped(number),
+        if number == 1 { one } else { many }
+    )
 }
 
 /// A number with its thousands apart: `12 345`, the space a narrow one that does not break.
@@ -178,7 +182,10 @@ impl Report<'_> {
             clauses.push(format!("seen {}", count(facts.calls_seen, one, many)));
         }
         if facts.letters > 0 {
-            clauses.push(format!("read {}", count(facts.letters, "letter", "letters")));
+            clauses.push(format!(
+                "read {}",
+                count(facts.letters, "letter", "letters")
+            ));
         }
         if facts.passwords > 0 {
             let taken = count(facts.passwords, "password", "passwords");
@@ -205,7 +212,9 @@ impl Report<'_> {
         if unrecognised > 0 && (nothing || unrecognised.saturating_mul(10) >= total) {
             headline.push_str(&format!(
                 " {} of the payload was not recognised, which does not mean that it is sealed.",
-                share(unrecognised, total).replacen('u', "U", 1).replacen("over", "Over", 1)
+                share(unrecognised, total)
+                    .replacen('u', "U", 1)
+                    .replacen("over", "Over", 1)
             ));
         }
         headline

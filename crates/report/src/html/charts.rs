@@ -144,7 +144,10 @@ impl Report<'_> {
         rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
         let left_out = rows.len().saturating_sub(MAX_ROWS);
         rows.truncate(MAX_ROWS);
-        rows.sort_by_key(|row| row.conversation.map(|conversation| (conversation.start, conversation.id)));
+        rows.sort_by_key(|row| {
+            row.conversation
+                .map(|conversation| (conversation.start, conversation.id))
+        });
         (rows, left_out)
     }
 }

@@ -45,7 +45,14 @@ impl Report<'_> {
         if self.calls.is_empty() && self.streams.is_empty() {
             return html! {};
         }
-        let head = heads(&["At", "From", "To", "How it went", ">Talked", "What is heard"]);
+        let head = heads(&[
+            "At",
+            "From",
+            "To",
+            "How it went",
+            ">Talked",
+            "What is heard",
+        ]);
         let calls = html! {
             @for talk in self.calls.iter().take(MAX_ROWS) { (call_row(talk)) }
         };
@@ -75,7 +82,14 @@ impl Report<'_> {
     }
 
     pub(super) fn stored_section(&self) -> Markup {
-        let head = heads(&["Opens", "Server", "Version", "Key exchange", ">Conversations", ">Sealed bytes"]);
+        let head = heads(&[
+            "Opens",
+            "Server",
+            "Version",
+            "Key exchange",
+            ">Conversations",
+            ">Sealed bytes",
+        ]);
         let body = html! {
             @for stored in self.stored.iter().take(MAX_RANKED_ROWS) {
                 tr {
@@ -128,7 +142,15 @@ impl Report<'_> {
             return html! {};
         }
         let most = self.pairs.first().map_or(1, |pair| pair.bytes).max(1);
-        let head = heads(&["Who", "To whom", "About", ">Conversations", ">Bytes", "", "Worst exposure"]);
+        let head = heads(&[
+            "Who",
+            "To whom",
+            "About",
+            ">Conversations",
+            ">Bytes",
+            "",
+            "Worst exposure",
+        ]);
         let body = html! {
             @for pair in self.pairs.iter().take(MAX_RANKED_ROWS) {
                 @let protocols: Vec<String> = pair.protocols.iter().take(6).map(|name| visible(name)).collect();
@@ -158,7 +180,15 @@ impl Report<'_> {
 
     pub(super) fn conversations_section(&self) -> Markup {
         let head = heads(&[
-            "At", ">Lasted", "Client", "Server", "Protocol", ">Sent", ">Received", "Exposure", "Wireshark filter",
+            "At",
+            ">Lasted",
+            "Client",
+            "Server",
+            "Protocol",
+            ">Sent",
+            ">Received",
+            "Exposure",
+            "Wireshark filter",
         ]);
         let body = html! {
             @for conversation in self.conversations.iter().take(MAX_ROWS) { (conversation_row(conversation)) }
