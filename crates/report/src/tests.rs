@@ -320,8 +320,8 @@ fn hostile_text_is_inert_in_html() {
     assert_eq!(page.matches("</style>").count(), 1);
     assert_eq!(
         page.matches("</title>").count(),
-        2,
-        "the page's, and that of the timeline's one row"
+        3,
+        "the page's, and those of the timeline's rows"
     );
     assert!(page.contains("⟨U+202E⟩") && page.contains('␛'));
     assert!(

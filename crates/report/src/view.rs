@@ -8,6 +8,8 @@ use overheard_ledger::{
     Message, Record, Time,
 };
 
+use crate::words;
+
 /// A ledger, digested: what all formats share.
 #[derive(Debug)]
 pub struct Report<'a> {
@@ -175,13 +177,14 @@ impl<'a> Report<'a> {
                 Body::Request(_) => requests += 1,
             }
         }
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (place, talk) in calls.iter().enumerate() {
+            places.entry(&talk.call.call_id).or_insert(place);
+        }
         let mut streams = Vec::new();
         for media in media {
-            let call = media.call_id.as_deref();
-            match calls
-                .iter_mut()
-                .find(|talk| Some(&*talk.call.call_id) == call)
-            {
+            let place = media.call_id.as_deref().and_then(|id| places.get(id));
+            match place.and_then(|place| calls.get_mut(*place)) {
                 Some(talk) => talk.media.push(media),
                 None => streams.push(media),
             }
@@ -380,7 +383,7 @@ fn stored(conversations: &[&Conversation], handshakes: &HashMap<u64, &Handshake>
         let entry = stored
             .entry((
                 conversation.exposure,
-                conversation.server_label(),
+                words::server(conversation),
                 version.unwrap_or(protocol),
                 key.unwrap_or_default(),
             ))
