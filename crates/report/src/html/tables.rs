@@ -327,10 +327,12 @@ fn conversation_row(conversation: &Conversation) -> Markup {
             td { (words::endpoint(conversation.client)) }
             td { (visible(&words::server(conversation))) }
             td {
-                (visible(protocol.unwrap_or("not recognised")))
-                span.note {
-                    " " (visible(&conversation.transport))
-                    @if !conversation.encapsulation.is_empty() { " in " (visible(&conversation.encapsulation.join(", "))) }
+                @match protocol {
+                    Some(protocol) => { (visible(protocol)) " " span.note { (visible(&conversation.transport)) } },
+                    None => { (visible(&conversation.transport)) " " span.note { "not recognised" } },
+                }
+                @if !conversation.encapsulation.is_empty() {
+                    span.note { " in " (visible(&conversation.encapsulation.join(", "))) }
                 }
             }
             td.number { (words::bytes(sent)) }
