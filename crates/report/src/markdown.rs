@@ -69,7 +69,7 @@ impl Report<'_> {
                 writeln!(out, "- and {more} more like this")?;
             }
             writeln!(out, "\nWhat to do: {}", markdown(&rule.remedy))?;
-            writeln!(out, "Standard: {}", markdown(&rule.standard))?;
+            writeln!(out, "\nStandard: {}", markdown(&rule.standard))?;
         }
 
         writeln!(out, "\n## What the tap could not see\n")?;

@@ -18,6 +18,9 @@ const MIN_WIDTH: usize = 40;
 /// Columns before a finding's sentence: the severity stands there.
 const INDENT: usize = 10;
 
+/// A space at which no line ends; a plain one when it is printed.
+const BOUND: &str = "\u{a0}";
+
 /// How a terminal is to be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
@@ -87,7 +90,7 @@ impl Report<'_> {
             for (finding, frames) in judged.findings.iter().take(MAX_FINDINGS_OF_A_RULE) {
                 let mut text = visible(&finding.learns);
                 if !frames.is_empty() {
-                    text.push_str(&format!(" [{}]", words::frames(frames, MAX_FRAMES)));
+                    text.push_str(&format!(" [{}]", evidence(frames)));
                 }
                 text.push_str(&format!(" ({})", visible(&finding.rule)));
                 let tag = format!("{:<INDENT$}", severity.as_str().to_uppercase());
@@ -180,6 +183,15 @@ impl Report<'_> {
     }
 }
 
+/// Frame numbers, held together where they are few.
+fn evidence(frames: &[u64]) -> String {
+    let text = words::frames(frames, MAX_FRAMES);
+    match text.chars().count() < 20 {
+        true => text.replace(' ', BOUND),
+        false => text.replacen(' ', BOUND, 1),
+    }
+}
+
 fn paragraph(out: &mut dyn Write, text: &str, indent: usize, style: Style) -> io::Result<()> {
     for line in wrap(text, indent, style.columns()) {
         writeln!(out, "{line}")?;
@@ -218,6 +230,6 @@ fn wrap(text: &str, indent: usize, width: usize) -> Vec<String> {
     }
     lines
         .into_iter()
-        .map(|line| format!("{:indent$}{line}", ""))
+        .map(|line| format!("{:indent$}{}", "", line.replace(BOUND, " ")))
         .collect()
 }

@@ -8,6 +8,8 @@ use overheard_ledger::{
     Message, Record, Time,
 };
 
+use crate::words;
+
 /// A ledger, digested: what all formats share.
 #[derive(Debug)]
 pub struct Report<'a> {
@@ -63,7 +65,7 @@ pub(crate) struct Facts {
     pub(crate) streams_heard: u64,
     /// Different letters that are readable.
     pub(crate) letters: u64,
-    /// Different passwords (protocol, user, server).
+    /// Different passwords (user, server, and what is shown of the secret).
     pub(crate) passwords: u64,
     /// Tokens and cookies that log in for their owner.
     pub(crate) tokens: u64,
@@ -175,13 +177,14 @@ impl<'a> Report<'a> {
                 Body::Request(_) => requests += 1,
             }
         }
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (place, talk) in calls.iter().enumerate() {
+            places.entry(&talk.call.call_id).or_insert(place);
+        }
         let mut streams = Vec::new();
         for media in media {
-            let call = media.call_id.as_deref();
-            match calls
-                .iter_mut()
-                .find(|talk| Some(&*talk.call.call_id) == call)
-            {
+            let place = media.call_id.as_deref().and_then(|id| places.get(id));
+            match place.and_then(|place| calls.get_mut(*place)) {
                 Some(talk) => talk.media.push(media),
                 None => streams.push(media),
             }
@@ -319,7 +322,8 @@ fn count_logins(
             "bearer" | "cookie" | "xoauth2" | "oauthbearer" => &mut tokens,
             _ => &mut passwords,
         };
-        kind.insert((&credential.protocol, &credential.user, server));
+        // The same secret for mail sent and mail read is one password.
+        kind.insert((&credential.user, server, &credential.secret));
     }
     facts.passwords = count_of(passwords.len());
     facts.tokens = count_of(tokens.len());
@@ -379,7 +383,7 @@ fn stored(conversations: &[&Conversation], handshakes: &HashMap<u64, &Handshake>
         let entry = stored
             .entry((
                 conversation.exposure,
-                conversation.server_label(),
+                words::server(conversation),
                 version.unwrap_or(protocol),
                 key.unwrap_or_default(),
             ))

@@ -1,6 +1,6 @@
 //! Numbers, times and the headline in words that a person reads.
 
-use overheard_ledger::{Account, Time};
+use overheard_ledger::{Account, Conversation, Endpoint, Time};
 
 use crate::Report;
 
@@ -87,13 +87,13 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     )
 }
 
-/// A number with its thousands apart: `12 345`, the space a narrow one that does not break.
+/// A number with its thousands apart: `12 345`, the space one that does not break.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     if digits.len() < 5 {
         return digits;
     }
-    let mut spaced = String::with_capacity(digits.len() + digits.len() / 3 * 3);
+    let mut spaced = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             spaced.push('\u{a0}');
@@ -132,12 +132,35 @@ pub(crate) fn account(name: &str) -> &'static str {
     match name {
         "read" => "understood, and readable to a tap",
         "sealed" => "encrypted",
-        "unrecognised" => "of no protocol that overheard knows; somebody else may",
+        "unrecognised" => "of no protocol that overheard knows",
         "malformed" => "of a known protocol, but against its rules",
         "missing" => "lost on the way, or never captured",
         "duplicate" => "sent again, or captured twice",
         "limited" => "set aside by a limit on memory",
         _ => "",
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    let first = rest.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(rest).collect()
+}
+
+/// An endpoint; without its port where the transport has none.
+pub(crate) fn endpoint(endpoint: Endpoint) -> String {
+    match endpoint.port {
+        0 => endpoint.ip.to_string(),
+        _ => endpoint.to_string(),
+    }
+}
+
+/// The server of a conversation by its best known name, with its endpoint. Not escaped.
+pub(crate) fn server(conversation: &Conversation) -> String {
+    let endpoint = endpoint(conversation.server);
+    match conversation.server_names.first() {
+        Some(name) => format!("{name} ({endpoint})"),
+        None => endpoint,
     }
 }
 
@@ -212,9 +235,7 @@ impl Report<'_> {
         if unrecognised > 0 && (nothing || unrecognised.saturating_mul(10) >= total) {
             headline.push_str(&format!(
                 " {} of the payload was not recognised, which does not mean that it is sealed.",
-                share(unrecognised, total)
-                    .replacen('u', "U", 1)
-                    .replacen("over", "Over", 1)
+                capitalised(&share(unrecognised, total))
             ));
         }
         headline

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
-use overheard_ledger::{Conversation, Exposure, Time};
+use overheard_ledger::{Exposure, Time};
 
 use super::{chip, class_of};
 use crate::escape::visible;
+use crate::view::{Talk, is_audible};
 use crate::{Report, words};
 
 /// The most rows of the timeline.
 const MAX_ROWS: usize = 30;
+/// The most calls that have a row there.
+const MAX_CALLS: usize = 10;
 /// The most marks in one row of it.
 const MAX_MARKS: usize = 200;
 /// Units of the drawing: where the time begins, how long it is, how high a row is.
@@ -20,13 +23,12 @@ const ROW: f64 = 22.0;
 /// The most characters of a row's label.
 const LABEL: usize = 36;
 
-/// A row of the timeline: a server and what it is asked for.
-struct Row<'a> {
+/// A row of the timeline: a call, or a server and what it is asked for.
+struct Row {
     label: String,
     spans: Vec<(Time, Time, Exposure)>,
     worst: Exposure,
     bytes: u64,
-    conversation: Option<&'a Conversation>,
 }
 
 impl Report<'_> {
@@ -89,7 +91,7 @@ impl Report<'_> {
                     figcaption {
                         "When which server was talked to, coloured by what a tap gets; "
                         (words::span(whole)) " from " (words::clock(start)) " to " (words::clock(end)) " UTC."
-                        @if left_out > 0 { " The " (left_out) " rows with the fewest bytes are left out." }
+                        @if left_out > 0 { " Left out: " (words::count(left_out as u64, "row that exposes", "rows that expose")) " least." }
                         " The table of conversations says the same in words."
                     }
                     div.scroll tabindex="0" role="region" aria-label="Timeline" {
@@ -118,38 +120,60 @@ impl Report<'_> {
     }
 
     /// The rows of the timeline in order of their beginning, calls first, and how many are left out.
-    fn rows(&self) -> (Vec<Row<'_>>, usize) {
-        let mut rows: BTreeMap<(String, &str), Row<'_>> = BTreeMap::new();
+    fn rows(&self) -> (Vec<Row>, usize) {
+        let mut rows: BTreeMap<(&str, String), Row> = BTreeMap::new();
         for conversation in &self.conversations {
-            let protocol = conversation.protocol.as_deref().unwrap_or("not recognised");
+            let protocol = conversation.protocol.as_deref();
+            let protocol = protocol.unwrap_or(&conversation.transport);
             let server = match conversation.server_names.first() {
                 Some(name) => name.clone(),
                 None => conversation.server.ip.to_string(),
             };
             let label = format!("{protocol} {server}");
-            let row = rows.entry((server, protocol)).or_insert(Row {
+            let row = rows.entry((protocol, server)).or_insert(Row {
                 label,
                 spans: Vec::new(),
                 worst: Exposure::Unknown,
                 bytes: 0,
-                conversation: None,
             });
+            let exposure = conversation.exposure;
             row.spans
-                .push((conversation.start, conversation.end, conversation.exposure));
-            row.worst = row.worst.max(conversation.exposure);
+                .push((conversation.start, conversation.end, exposure));
+            row.worst = row.worst.max(exposure);
             row.bytes += conversation.bytes.iter().sum::<u64>();
-            row.conversation = row.conversation.or(Some(conversation));
         }
-        let mut rows: Vec<Row<'_>> = rows.into_values().collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.bytes));
-        let left_out = rows.len().saturating_sub(MAX_ROWS);
-        rows.truncate(MAX_ROWS);
-        rows.sort_by_key(|row| {
-            row.conversation
-                .map(|conversation| (conversation.start, conversation.id))
-        });
-        (rows, left_out)
+        let mut rows: Vec<Row> = rows.into_values().collect();
+        let calls = self.calls.len().min(MAX_CALLS);
+        let most = MAX_ROWS - calls;
+        let left_out = rows.len().saturating_sub(most) + self.calls.len() - calls;
+        rows.sort_by_key(|row| std::cmp::Reverse((row.worst, row.bytes)));
+        rows.truncate(most);
+        rows.sort_by_key(|row| row.spans.iter().map(|(start, ..)| *start).min());
+        let mut all: Vec<Row> = self
+            .calls
+            .iter()
+            .take(MAX_CALLS)
+            .filter_map(call_row)
+            .collect();
+        all.extend(rows);
+        (all, left_out)
     }
+}
+
+/// The row of a call: open where its words can be heard.
+fn call_row(talk: &Talk<'_>) -> Option<Row> {
+    let start = talk.time?;
+    let worst = match talk.media.iter().any(|media| is_audible(media)) {
+        true => Exposure::Open,
+        false => Exposure::Unknown,
+    };
+    let from = talk.call.from.as_deref().unwrap_or("unknown");
+    Some(Row {
+        label: format!("call by {from}"),
+        spans: vec![(start, talk.call.end.unwrap_or(start), worst)],
+        worst,
+        bytes: 0,
+    })
 }
 
 fn clipped(label: &str) -> String {

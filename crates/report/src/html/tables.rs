@@ -59,8 +59,8 @@ impl Report<'_> {
         let streams = html! {
             @for media in self.streams.iter().take(MAX_ROWS) {
                 tr {
-                    td { (media.source) }
-                    td { (media.destination) }
+                    td { (words::endpoint(media.source)) }
+                    td { (words::endpoint(media.destination)) }
                     td { (sound(media)) }
                     td.number { (words::count(media.packets, "packet", "packets")) }
                     td.number { (words::count(media.lost, "lost", "lost")) }
@@ -103,10 +103,21 @@ impl Report<'_> {
             }
         };
         let when = [
-            (Exposure::Weak, "today"),
-            (Exposure::StolenKey, "once the server's key is stolen"),
-            (Exposure::Harvest, "once there is a quantum computer"),
-            (Exposure::Sealed, "not, to the best of today's knowledge"),
+            (Exposure::Weak, "open today"),
+            (Exposure::StolenKey, "open once the server's key is stolen"),
+            (Exposure::Harvest, "open once there is a quantum computer"),
+            (
+                Exposure::Sealed,
+                "stay closed, to the best of today's knowledge",
+            ),
+            (
+                Exposure::Open,
+                "lie within conversations of which other parts are open",
+            ),
+            (
+                Exposure::Unknown,
+                "cannot be judged: too little was captured of how they were sealed",
+            ),
         ];
         html! {
             section aria-labelledby="stored" {
@@ -120,7 +131,7 @@ impl Report<'_> {
                             @if sealed > 0 {
                                 div {
                                     dt { (chip(exposure)) }
-                                    dd { b { (words::bytes(sealed)) } " (" (words::share(sealed, self.facts.sealed)) ") open " (when) }
+                                    dd { b { (words::bytes(sealed)) } " (" (words::share(sealed, self.facts.sealed)) ") " (when) }
                                 }
                             }
                         }
@@ -157,7 +168,7 @@ impl Report<'_> {
                 tr {
                     td { (visible(&self.host(pair.client))) }
                     td { (visible(&self.host(pair.server))) }
-                    td { (protocols.join(", ")) @if pair.protocols.len() > 6 { ", …" } }
+                    td { @if protocols.is_empty() { "not recognised" } (protocols.join(", ")) @if pair.protocols.len() > 6 { ", …" } }
                     td.number { (words::grouped(pair.conversations)) }
                     td.number { (words::bytes(pair.bytes)) }
                     td {
@@ -313,13 +324,15 @@ fn conversation_row(conversation: &Conversation) -> Markup {
         tr {
             td { (words::clock(conversation.start)) }
             td.number { (words::span(lasted)) }
-            td { (conversation.client) }
-            td { (visible(&conversation.server_label())) }
+            td { (words::endpoint(conversation.client)) }
+            td { (visible(&words::server(conversation))) }
             td {
-                (visible(protocol.unwrap_or("not recognised")))
-                span.note {
-                    " " (visible(&conversation.transport))
-                    @if !conversation.encapsulation.is_empty() { " in " (visible(&conversation.encapsulation.join(", "))) }
+                @match protocol {
+                    Some(protocol) => { (visible(protocol)) " " span.note { (visible(&conversation.transport)) } },
+                    None => { (visible(&conversation.transport)) " " span.note { "not recognised" } },
+                }
+                @if !conversation.encapsulation.is_empty() {
+                    span.note { " in " (visible(&conversation.encapsulation.join(", "))) }
                 }
             }
             td.number { (words::bytes(sent)) }
