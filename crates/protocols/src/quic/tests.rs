@@ -187,7 +187,7 @@ fn the_packets_of_the_standard() {
         bytes("c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11")
     );
     assert_eq!(
-        client[1168..],
+        client[1184..],
         bytes("e221af44860018ab0856972e194cd934"),
         "the tag"
     );
