@@ -60,7 +60,7 @@ fn sample_server() -> Vec<u8> {
     )
 }
 
-/// An Initial packet, or another one by `number_of_type` (as version 1 counts).
+/// An Initial packet.
 struct Packet<'a> {
     version: u32,
     destination: &'a [u8],
@@ -236,7 +236,6 @@ fn a_conversation() {
 fn a_hello_in_two_datagrams_in_any_order_is_one() {
     let offer = offer();
     let (one_half, other) = offer.split_at(40);
-    // The second goes to the connection id that the server chose, with the keys of the first.
     let first = from_client(V1, &ID, crypto(0, one_half), 0);
     let second = Packet {
         version: V1,
