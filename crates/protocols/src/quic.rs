@@ -5,6 +5,7 @@
 //! the hellos. All that follows is sealed. QUIC may share its ports with STUN and RTP (RFC 9443).
 
 mod crypto_stream;
+mod frames;
 mod header;
 mod keys;
 mod version;
@@ -306,7 +307,7 @@ impl Quic {
         };
         let mut frames = Cursor::new("quic frame", &opened.frames);
         let mut brought = false;
-        while let Ok(frame) = next_frame(&mut frames) {
+        while let Ok(frame) = frames::next(packet.version, &mut frames) {
             let Some((offset, bytes)) = frame else {
                 continue;
             };
@@ -403,46 +404,6 @@ impl Analyzer for Quic {
             }
         }
     }
-}
-
-/// The next frame of an Initial packet (RFC 9000 section 12.4): offset and bytes where it is CRYPTO, `None`
-/// where it is another.
-///
-/// # Errors
-/// [`Cut`] at the end, and at a frame that may not stand there.
-fn next_frame<'a>(cursor: &mut Cursor<'a>) -> Result<Option<(u64, &'a [u8])>, Cut> {
-    const PADDING: u64 = 0;
-    const PING: u64 = 1;
-    const ACK: u64 = 2;
-    const ACK_ECN: u64 = 3;
-    const CRYPTO: u64 = 6;
-    match header::number(cursor)? {
-        PADDING | PING => {}
-        kind @ (ACK | ACK_ECN) => {
-            // Largest, delay.
-            header::number(cursor)?;
-            header::number(cursor)?;
-            let ranges = header::number(cursor)?;
-            header::number(cursor)?;
-            for _ in 0..ranges {
-                header::number(cursor)?;
-                header::number(cursor)?;
-            }
-            if kind == ACK_ECN {
-                for _ in 0..3 {
-                    header::number(cursor)?;
-                }
-            }
-        }
-        CRYPTO => {
-            let offset = header::number(cursor)?;
-            let length = header::length(cursor)?;
-            return Ok(Some((offset, cursor.take(length)?)));
-        }
-        // CONNECTION_CLOSE is the last that is said.
-        _ => return Err(cursor.wrong()),
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

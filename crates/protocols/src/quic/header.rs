@@ -60,7 +60,7 @@ impl<'a> LongPacket<'a> {
         match kind {
             Kind::VersionNegotiation => {
                 offered = cursor.rest();
-                if offered.is_empty() || offered.len() % 4 != 0 {
+                if offered.is_empty() || !offered.len().is_multiple_of(4) {
                     return Err(cursor.wrong());
                 }
             }

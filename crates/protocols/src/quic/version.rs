@@ -130,6 +130,11 @@ pub(super) fn is_version_2(version: u32) -> bool {
     matches!(version, VERSION_2 | VERSION_2_DRAFT)
 }
 
+/// Whether the frames are numbered as Google does.
+pub(super) fn has_google_frames(version: u32) -> bool {
+    matches!(version, T050_NUMBER | T051_NUMBER)
+}
+
 /// A version for people: `QUIC v1`, `QUIC draft-29`, `QUIC T051`; `QUIC 0x1234abcd` where it has no name.
 pub(super) fn name(version: u32) -> String {
     match version {
