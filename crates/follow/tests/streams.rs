@@ -1,6 +1,8 @@
 //! Streams: the same two streams, however they were cut, shuffled or sent again, are heard as the same
 //! bytes; what the capture does not have is said.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
 mod common;
 
 use common::{DIALOGUE, FIN, Film, RST, SYN, TAPE, as_taped, conversations, objects};
