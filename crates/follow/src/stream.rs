@@ -160,8 +160,8 @@ impl Stream {
             }
             let lost = self.direction(side).lost_at_end();
             if lost > 0 {
-                self.gap(room, side, lost);
                 self.direction(side).skip(lost);
+                self.gap(room, side, lost);
             }
             self.direction(side).finish(room.books);
         }
@@ -208,8 +208,9 @@ impl Stream {
     /// Goes on behind a hole.
     fn pass_hole(&mut self, room: &mut Room<'_>, side: Side) {
         let hole = self.direction(side).hole();
-        self.gap(room, side, hole);
+        // First past it: whoever answers a hole by hearing no more is counted from behind it.
         self.direction(side).skip(hole);
+        self.gap(room, side, hole);
         self.drain(room, side);
     }
 

@@ -44,7 +44,8 @@ fn nameless(line: &str) -> String {
     let record = capture.as_object_mut().unwrap();
     let source = record.remove("source").expect("the capture comes first");
     let prefix = format!("{}: ", source[0].as_str().unwrap());
-    for notice in record["notices"].as_array_mut().unwrap() {
+    let notices = record.get_mut("notices").and_then(Value::as_array_mut);
+    for notice in notices.into_iter().flatten() {
         if let Some(rest) = notice.as_str().and_then(|text| text.strip_prefix(&prefix)) {
             *notice = rest.into();
         }

@@ -12,10 +12,7 @@ pub(super) type Crypto<'a> = (u64, &'a [u8]);
 ///
 /// # Errors
 /// [`Cut`] at the end, and at a frame that may not stand there.
-pub(super) fn next<'a>(
-    version: u32,
-    cursor: &mut Cursor<'a>,
-) -> Result<Option<Crypto<'a>>, Cut> {
+pub(super) fn next<'a>(version: u32, cursor: &mut Cursor<'a>) -> Result<Option<Crypto<'a>>, Cut> {
     if has_google_frames(version) {
         of_google(cursor)
     } else {
@@ -122,7 +119,9 @@ mod tests {
     fn frames_of_google() {
         let frames = [
             &[0x40, 1, 0, 0, 1, 0][..],
-            &[0x65, 1, 1, 0, 0, 2, 0, 9, 5, 0, 1, 6, 0, 1, 2, 9, 0, 0, 0, 0, 9, 0, 0],
+            &[
+                0x65, 1, 1, 0, 0, 2, 0, 9, 5, 0, 1, 6, 0, 1, 2, 9, 0, 0, 0, 0, 9, 0, 0,
+            ],
             &[8, 0, 2, 0xaa, 0xbb, 0, 7],
         ]
         .concat();
@@ -132,7 +131,15 @@ mod tests {
     #[test]
     fn a_frame_that_claims_too_much_ends_the_packet() {
         assert!(crypto_of(1, &[6, 0, 5, 1, 2]).is_empty());
-        assert!(crypto_of(1, &[2, 5, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 6, 0, 1, 2]).is_empty());
+        assert!(
+            crypto_of(
+                1,
+                &[
+                    2, 5, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 6, 0, 1, 2
+                ]
+            )
+            .is_empty()
+        );
         assert!(crypto_of(T051, &[0x60, 1, 0, 0, 0xff, 1]).is_empty());
     }
 }
