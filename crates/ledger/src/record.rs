@@ -216,6 +216,9 @@ pub struct Capture {
     pub truncated_packets: u64,
     /// Frames in which no network layer was found.
     pub undecoded_packets: u64,
+    /// Payload bytes: those that arrived, and those of streams that are known to be missing. The
+    /// accounts add up to it.
+    pub payload_bytes: u64,
     /// Where every payload byte ended.
     pub accounts: Accounts,
     /// What the tap could not do, in plain sentences: a file cut short, a limit reached.

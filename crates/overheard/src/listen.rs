@@ -21,8 +21,6 @@ pub fn rules() -> Vec<&'static Rule> {
 pub struct Ledger {
     /// The records, `capture` first, then by first evidence frame. Findings are among them.
     pub records: Vec<Record>,
-    /// Payload bytes that arrived or were found missing: the accounts add up to it (law 1).
-    pub offered: u64,
 }
 
 /// Listens to captures as one; `begin` is told the size of the input and `progress` the position in it,
@@ -39,7 +37,6 @@ pub fn listen(
     let mut captures = Captures::open(inputs)?;
     begin(captures.description().input_bytes);
     let mut heard = follow(&mut captures, PROTOCOLS, options, progress)?;
-    let offered = heard.offered;
     let mut records = std::mem::take(&mut heard.records);
     // Joining and judging go by the capture's order, not by the shards'.
     sort(&mut records);
@@ -51,19 +48,16 @@ pub fn listen(
     records.extend(findings);
     sort(&mut records);
     records.insert(0, capture_record(&captures, heard, &records));
-    Ok(Ledger { records, offered }.into_checked())
+    let ledger = Ledger { records };
+    debug_assert!(ledger.conserves(), "payload bytes are lost");
+    Ok(ledger)
 }
 
 impl Ledger {
-    fn into_checked(self) -> Ledger {
-        debug_assert!(self.conserves(), "payload bytes are lost");
-        self
-    }
-
     /// Whether every payload byte ended in exactly one account (law 1).
     pub fn conserves(&self) -> bool {
         self.capture()
-            .is_some_and(|capture| capture.accounts.total() == self.offered)
+            .is_some_and(|capture| capture.accounts.total() == capture.payload_bytes)
     }
 
     /// The record of the capture.
@@ -125,6 +119,7 @@ fn capture_record(captures: &Captures, heard: Heard, records: &[Record]) -> Reco
         end: heard.span.map(|(_, end)| Time(end)),
         truncated_packets: heard.truncated_packets,
         undecoded_packets: heard.undecoded_packets,
+        payload_bytes: heard.offered,
         accounts,
         notices,
     };

@@ -81,7 +81,8 @@ fn total(record: &Value) -> u64 {
     })
 }
 
-/// The conversations' accounts are part of the capture's, which hold the rest too.
+/// Every payload byte is in one account: the capture's accounts add up to its payload bytes, and hold those of
+/// the conversations.
 fn conserves(lines: &[String]) -> bool {
     let records: Vec<Value> = lines
         .iter()
@@ -91,7 +92,7 @@ fn conserves(lines: &[String]) -> bool {
         .split_first()
         .expect("a ledger begins with the capture");
     let of_conversations: u64 = others.iter().map(total).sum();
-    total(capture) >= of_conversations
+    total(capture) >= of_conversations && capture["payload_bytes"] == total(capture)
 }
 
 fn try_one(path: &Path, scratch: &Path) -> Result<(), String> {

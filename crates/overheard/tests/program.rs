@@ -192,6 +192,7 @@ fn every_payload_byte_ends_in_one_account() {
     let total: u64 = accounts.values().map(|value| value.as_u64().unwrap()).sum();
     assert!(total > 1_000_000, "{accounts:?}");
     assert_eq!(accounts["limited"], 0);
+    assert_eq!(records[0]["payload_bytes"], total);
 }
 
 #[test]

@@ -61,9 +61,13 @@ pub fn hear(protocols: &[&'static Protocol], pcap: &[u8]) -> HeardScene {
             reveal: Reveal::Yes,
         },
     );
+    let mut hints = heard.hints;
+    hints.sort_by(|one, other| {
+        (&one.frames, one.conversation).cmp(&(&other.frames, other.conversation))
+    });
     HeardScene {
         records: sorted(heard.records),
-        hints: heard.hints,
+        hints,
     }
 }
 
