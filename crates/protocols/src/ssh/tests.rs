@@ -275,7 +275,10 @@ fn after_a_hole_behind_the_offer_the_rest_counts_as_sealed() {
     let heard = hear(&[&PROTOCOL], &scene.pcap());
     assert_eq!(handshakes(&heard).len(), 1);
     let accounts = conversation(&heard).accounts;
-    assert_eq!((accounts.sealed, accounts.malformed, accounts.missing), (100, 0, 64));
+    assert_eq!(
+        (accounts.sealed, accounts.malformed, accounts.missing),
+        (100, 0, 64)
+    );
 }
 
 /// A packet of SSH 1 with this content and room for a checksum.
