@@ -10,7 +10,8 @@ mod tests;
 use std::collections::HashMap;
 
 use overheard_ledger::{
-    Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, Seen, Time, When,
+    Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen, Time,
+    When,
 };
 
 pub use general::RULES;
@@ -121,9 +122,13 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
         if let HintBody::Observed { rule, learns } = &hint.body
             && let Some(rule) = rules.iter().find(|known| known.id == *rule)
         {
+            let learns = match conversations.get(&hint.conversation) {
+                Some(conversation) => learns.replace(SERVER, &conversation.server_label()),
+                None => learns.clone(),
+            };
             note(
                 rule,
-                learns.clone(),
+                learns,
                 &hint.frames,
                 Some(hint.time),
                 Some(hint.conversation),

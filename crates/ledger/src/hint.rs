@@ -4,6 +4,10 @@ use std::net::IpAddr;
 
 use crate::{Endpoint, Time};
 
+/// Stands in a sentence for the server of its conversation: judging puts in the best known name and
+/// the address.
+pub const SERVER: &str = "{server}";
+
 /// Something a conversation says that explains another one, or that a rule wants to know. Hints are
 /// the input of `join` and `judge`; they are not part of the ledger.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +49,8 @@ pub enum HintBody {
     Observed {
         /// The rule's id.
         rule: &'static str,
-        /// What the tap learns, one plain sentence; a secret in it is masked already.
+        /// What the tap learns, one plain sentence; a secret in it is masked already. [`SERVER`] in it
+        /// stands for the server of the conversation, whose name may only be known later.
         learns: String,
     },
 }

@@ -12,7 +12,7 @@ mod rule;
 mod time;
 
 pub use exposure::{Exposure, Severity};
-pub use hint::{Hint, HintBody};
+pub use hint::{Hint, HintBody, SERVER};
 pub use masked::{Masked, Reveal, mask_query};
 pub use record::{
     Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential,

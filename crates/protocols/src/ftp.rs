@@ -4,13 +4,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use overheard_ledger::{Body, Endpoint, Exposure, HintBody, Rule, Severity, When};
+use overheard_ledger::{Body, Endpoint, Exposure, HintBody, Rule, SERVER, Severity, When};
 use overheard_tap::{Analyzer, Chunk, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::lines::{
     Asked, Lines, Reply, begins, contains, first_line, is_text, is_tls, not_text, text, word,
 };
 use crate::shared::sasl::{Login, password_heard};
+use crate::shared::starttls::{self, Starttls};
 
 #[cfg(test)]
 mod tests;
@@ -133,6 +134,13 @@ fn is_anonymous(user: Option<&str>) -> bool {
     })
 }
 
+const STARTTLS: starttls::Rules = starttls::Rules {
+    what: "A login on",
+    refused: "ftp-tls-refused",
+    ignored: "ftp-tls-ignored",
+    not_offered: None,
+};
+
 fn probe(sample: &Sample<'_>) -> Probe {
     let greets = |line: &[u8]| {
         Reply::parse(line).is_some_and(|reply| matches!(reply.code, 120 | 220 | 421 | 530))
@@ -224,9 +232,7 @@ struct Ftp {
     /// AUTH was said, and not answered.
     sealing: bool,
     server_heard: bool,
-    offered: bool,
-    refused: bool,
-    complained: bool,
+    starttls: Starttls,
     told: bool,
     /// Whether one side has said its last: the other may still explain what that was.
     one_ended: bool,
@@ -329,7 +335,7 @@ impl Ftp {
                 self.transfer = Some((text(&verb, MAX_NAME), name));
                 self.announce(notes);
                 if !std::mem::replace(&mut self.told, true) {
-                    let learns = format!("Which folders and files are used on {}", notes.server());
+                    let learns = format!("Which folders and files are used on {SERVER}");
                     notes.observe("ftp-control", learns);
                 }
                 Verb::Transfer
@@ -345,19 +351,8 @@ impl Ftp {
         };
         let known = !is_anonymous(login.user.as_deref()) && login.secret.is_some();
         login.write(PROTOCOL.name, accepted, notes);
-        if known && (self.refused || self.offered) && !std::mem::replace(&mut self.complained, true)
-        {
-            let server = notes.server();
-            if self.refused {
-                let learns =
-                    format!("A login on {server} in clear: encryption was asked for and refused");
-                notes.observe("ftp-tls-refused", learns);
-            } else {
-                notes.observe(
-                    "ftp-tls-ignored",
-                    format!("A login on {server} in clear, although encryption was offered"),
-                );
-            }
+        if known {
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
@@ -404,7 +399,7 @@ impl Ftp {
             }
             // Features stand on lines of their own, which begin with a blank (RFC 2389 section 3.2).
             let feature = line.text.trim_ascii();
-            self.offered |= begins(feature, b"AUTH TLS") || begins(feature, b"AUTH SSL");
+            self.starttls.offered |= begins(feature, b"AUTH TLS") || begins(feature, b"AUTH SSL");
             if let Some(reply) = Reply::parse(line.text).filter(|reply| !reply.more)
                 && self.reply(reply, notes)
             {
@@ -461,7 +456,7 @@ impl Ftp {
             }
             Some(Verb::Tls) => {
                 self.sealing = false;
-                self.refused |= reply.no();
+                self.starttls.refused |= reply.no();
             }
             Some(Verb::Active) if reply.no() => self.data = None,
             Some(Verb::Transfer) => self.transfer = None,

@@ -4,12 +4,13 @@
 
 use std::collections::VecDeque;
 
-use overheard_ledger::{Exposure, Rule, Severity, When};
+use overheard_ledger::{Exposure, Rule, SERVER, Severity, When};
 use overheard_tap::{Analyzer, Chunk, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::lines::{Lines, begins, contains, first_line, is_text, is_tls, not_text, word};
 use crate::shared::mail_header::{Letter, letter_heard, sealed_letter_heard};
 use crate::shared::sasl::{Login, Sasl, crackable_heard, password_heard};
+use crate::shared::starttls::{self, Starttls};
 
 #[cfg(test)]
 mod tests;
@@ -172,6 +173,13 @@ fn greets(line: &[u8]) -> bool {
         .any(|start| begins(line, start))
 }
 
+const STARTTLS: starttls::Rules = starttls::Rules {
+    what: "A mailbox on",
+    refused: "imap-starttls-refused",
+    ignored: "imap-starttls-ignored",
+    not_offered: Some("imap-starttls-not-offered"),
+};
+
 fn probe(sample: &Sample<'_>) -> Probe {
     let (server, server_whole) = first_line(sample.server);
     let (client, client_whole) = first_line(sample.client);
@@ -262,10 +270,7 @@ struct Imap {
     asked: Option<(Vec<u8>, Verb)>,
     sealing: bool,
     server_heard: bool,
-    capabilities: bool,
-    offered: bool,
-    refused: bool,
-    complained: bool,
+    starttls: Starttls,
     /// Whether one side has said its last: the other may still explain what that was.
     one_ended: bool,
     listed: bool,
@@ -476,7 +481,7 @@ impl Imap {
     fn append_ends(&mut self, whole: bool, notes: &mut Notes<'_>) {
         if let Some(letter) = self.appended.take() {
             letter.write(PROTOCOL.name, Vec::new(), whole, notes);
-            self.complain(notes);
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
@@ -484,28 +489,7 @@ impl Imap {
         let sasl = self.sasl.take().map(Sasl::into_login);
         for login in [self.login.take(), sasl].into_iter().flatten() {
             login.write(PROTOCOL.name, accepted, notes);
-            self.complain(notes);
-        }
-    }
-
-    /// Something that matters went by in clear: says once how that came about.
-    fn complain(&mut self, notes: &mut Notes<'_>) {
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let server = notes.server();
-        if self.refused {
-            let learns =
-                format!("A mailbox on {server} in clear: encryption was asked for and refused");
-            notes.observe("imap-starttls-refused", learns);
-        } else if self.offered {
-            let learns = format!("A mailbox on {server} in clear, although encryption was offered");
-            notes.observe("imap-starttls-ignored", learns);
-        } else if self.capabilities {
-            let learns = format!("A mailbox on {server} in clear: encryption was not offered");
-            notes.observe("imap-starttls-not-offered", learns);
-        } else {
-            self.complained = false;
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
@@ -595,7 +579,7 @@ impl Imap {
             }
             // RFC 4978: what follows is compressed, and nobody here undoes that yet.
             (Verb::Compress, true) => return Some(Next::Protocol("deflate")),
-            (Verb::Starttls, false) => (self.sealing, self.refused) = (false, true),
+            (Verb::Starttls, false) => (self.sealing, self.starttls.refused) = (false, true),
             (Verb::Compress, false) => {}
             (Verb::Login, _) => self.login_ends(Some(yes), notes),
         }
@@ -606,8 +590,8 @@ impl Imap {
     fn capability(&mut self, text: &[u8]) {
         if begins(text, b"CAPABILITY ") || contains(text.get(..32).unwrap_or(text), b"[CAPABILITY ")
         {
-            self.capabilities = true;
-            self.offered |= contains(text, b"STARTTLS");
+            self.starttls.listed = true;
+            self.starttls.offered |= contains(text, b"STARTTLS");
         }
     }
 
@@ -615,12 +599,11 @@ impl Imap {
     fn list_heard(&mut self, notes: &mut Notes<'_>) {
         if !std::mem::replace(&mut self.listed, true) {
             let learns = format!(
-                "The contents list of a mailbox on {}: senders, recipients, subjects",
-                notes.server()
+                "The contents list of a mailbox on {SERVER}: senders, recipients, subjects"
             );
             notes.observe("imap-headers", learns);
         }
-        self.complain(notes);
+        self.starttls.passed_in_clear(&STARTTLS, notes);
     }
 
     fn section_begins(&mut self, before: &[u8], size: u64, notes: &mut Notes<'_>) {
@@ -690,11 +673,11 @@ impl Imap {
         match section {
             Section::Whole => {
                 letter.write(PROTOCOL.name, Vec::new(), whole, notes);
-                self.complain(notes);
+                self.starttls.passed_in_clear(&STARTTLS, notes);
             }
             Section::Text => {
                 letter.write(PROTOCOL.name, Vec::new(), false, notes);
-                self.complain(notes);
+                self.starttls.passed_in_clear(&STARTTLS, notes);
             }
             Section::Piece(_) => {
                 if !whole {
@@ -723,7 +706,7 @@ impl Imap {
             pieces
                 .letter
                 .write(PROTOCOL.name, Vec::new(), pieces.size == 0, notes);
-            self.complain(notes);
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 }

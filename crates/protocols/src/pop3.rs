@@ -8,6 +8,7 @@ use crate::shared::lines::{
 };
 use crate::shared::mail_header::{Letter, letter_heard, sealed_letter_heard};
 use crate::shared::sasl::{Login, Sasl, crackable_heard, password_heard};
+use crate::shared::starttls::{self, Starttls};
 
 #[cfg(test)]
 mod tests;
@@ -127,6 +128,13 @@ fn status(line: &[u8]) -> Option<bool> {
     }
 }
 
+const STARTTLS: starttls::Rules = starttls::Rules {
+    what: "A mailbox on",
+    refused: "pop3-starttls-refused",
+    ignored: "pop3-starttls-ignored",
+    not_offered: Some("pop3-starttls-not-offered"),
+};
+
 fn probe(sample: &Sample<'_>) -> Probe {
     let (server, server_whole) = first_line(sample.server);
     let (client, client_whole) = first_line(sample.client);
@@ -214,10 +222,7 @@ struct Pop3 {
     /// STLS was said, and not answered.
     sealing: bool,
     server_heard: bool,
-    capabilities: bool,
-    offered: bool,
-    refused: bool,
-    complained: bool,
+    starttls: Starttls,
     /// Whether one side has said its last: the other may still explain what that was.
     one_ended: bool,
     /// The login that USER began, or that APOP is.
@@ -354,35 +359,14 @@ impl Pop3 {
         let sasl = self.sasl.take().map(Sasl::into_login);
         for login in [self.user.take(), sasl].into_iter().flatten() {
             login.write(PROTOCOL.name, accepted, notes);
-            self.complain(notes);
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
     fn letter_ends(&mut self, whole: bool, notes: &mut Notes<'_>) {
         if let Phase::Letter(_, letter, all) = std::mem::take(&mut self.phase) {
             letter.write(PROTOCOL.name, Vec::new(), whole && all, notes);
-            self.complain(notes);
-        }
-    }
-
-    /// Something that matters went by in clear: says once how that came about.
-    fn complain(&mut self, notes: &mut Notes<'_>) {
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let server = notes.server();
-        if self.refused {
-            let learns =
-                format!("A mailbox on {server} in clear: encryption was asked for and refused");
-            notes.observe("pop3-starttls-refused", learns);
-        } else if self.offered {
-            let learns = format!("A mailbox on {server} in clear, although encryption was offered");
-            notes.observe("pop3-starttls-ignored", learns);
-        } else if self.capabilities {
-            let learns = format!("A mailbox on {server} in clear: encryption was not offered");
-            notes.observe("pop3-starttls-not-offered", learns);
-        } else {
-            self.complained = false;
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
@@ -440,8 +424,8 @@ impl Pop3 {
             if line == b"." {
                 self.phase = Phase::Answers;
             } else if what == Verb::Capabilities {
-                self.capabilities = true;
-                self.offered |= line.eq_ignore_ascii_case(b"STLS");
+                self.starttls.listed = true;
+                self.starttls.offered |= line.eq_ignore_ascii_case(b"STLS");
             }
             return false;
         }
@@ -456,7 +440,7 @@ impl Pop3 {
                 self.login_ends(None, notes);
                 return true;
             }
-            (Some(Verb::Stls), false) => (self.sealing, self.refused) = (false, true),
+            (Some(Verb::Stls), false) => (self.sealing, self.starttls.refused) = (false, true),
             // The password is still to come.
             (Some(Verb::User), true) => {}
             (Some(Verb::User | Verb::Pass | Verb::Auth), _) => self.login_ends(Some(yes), notes),

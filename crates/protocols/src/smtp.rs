@@ -13,6 +13,7 @@ use crate::shared::mail_header::{
     Letter, MAX_RECIPIENTS, envelope_address, letter_heard, sealed_letter_heard,
 };
 use crate::shared::sasl::{Sasl, crackable_heard, password_heard};
+use crate::shared::starttls::{self, Starttls};
 
 #[cfg(test)]
 mod tests;
@@ -147,6 +148,13 @@ fn opens(client: &[u8]) -> bool {
     .any(|start| begins(client, start))
 }
 
+const STARTTLS: starttls::Rules = starttls::Rules {
+    what: "Mail to",
+    refused: "smtp-starttls-refused",
+    ignored: "smtp-starttls-ignored",
+    not_offered: Some("smtp-starttls-not-offered"),
+};
+
 fn probe(sample: &Sample<'_>) -> Probe {
     // A server that says who it is.
     let greets = |bytes: &[u8]| {
@@ -265,11 +273,7 @@ struct Smtp {
     granted: bool,
     /// Whether the server is being heard at all: what it says can be waited for.
     server_heard: bool,
-    /// Whether the server said what it can do, and that STARTTLS is part of it.
-    capabilities: bool,
-    offered: bool,
-    refused: bool,
-    complained: bool,
+    starttls: Starttls,
     /// Whether one side has said its last: the other may still explain what that was.
     one_ended: bool,
     lmtp: bool,
@@ -482,38 +486,14 @@ impl Smtp {
                 whole,
                 notes,
             );
-            self.complain(notes);
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
     fn login_ends(&mut self, accepted: Option<bool>, notes: &mut Notes<'_>) {
         if let Some(sasl) = self.sasl.take() {
             sasl.into_login().write(PROTOCOL.name, accepted, notes);
-            self.complain(notes);
-        }
-    }
-
-    /// Something that matters went by in clear: says once how that came about.
-    fn complain(&mut self, notes: &mut Notes<'_>) {
-        if std::mem::replace(&mut self.complained, true) {
-            return;
-        }
-        let server = notes.server();
-        if self.refused {
-            let learns = format!("Mail to {server} in clear: encryption was asked for and refused");
-            notes.observe("smtp-starttls-refused", learns);
-        } else if self.offered {
-            notes.observe(
-                "smtp-starttls-ignored",
-                format!("Mail to {server} in clear, although encryption was offered"),
-            );
-        } else if self.capabilities {
-            notes.observe(
-                "smtp-starttls-not-offered",
-                format!("Mail to {server} in clear: encryption was not offered"),
-            );
-        } else {
-            self.complained = false;
+            self.starttls.passed_in_clear(&STARTTLS, notes);
         }
     }
 
@@ -529,8 +509,8 @@ impl Smtp {
                 continue;
             };
             if reply.code == 250 {
-                self.capabilities |= reply.more;
-                self.offered |= begins(reply.text, b"STARTTLS");
+                self.starttls.listed |= reply.more;
+                self.starttls.offered |= begins(reply.text, b"STARTTLS");
             }
             if !reply.more && self.reply(reply, notes) {
                 return Step::Become {
@@ -591,7 +571,7 @@ impl Smtp {
         match self.asked.pop() {
             Some(Verb::Auth) if reply.no() => self.login_ends(Some(false), notes),
             Some(Verb::Starttls) if reply.no() => {
-                self.refused = true;
+                self.starttls.refused = true;
                 if matches!(self.phase, Phase::Sealing) {
                     self.phase = Phase::Commands;
                 }

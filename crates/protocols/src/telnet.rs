@@ -3,7 +3,7 @@
 //! Option negotiation is taken out on both sides. A prompt counts when the client begins to type at
 //! it, so that how the server's text was cut does not matter; what is typed ends with the line.
 
-use overheard_ledger::{Exposure, Rule, Severity, When};
+use overheard_ledger::{Exposure, Rule, SERVER, Severity, When};
 use overheard_tap::{Analyzer, Chunk, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::lines::{contains, is_text};
@@ -322,10 +322,7 @@ impl Telnet {
         // The line is over, whether or not the server ends it too.
         self.shown.clear();
         if !std::mem::replace(&mut self.told, true) {
-            let learns = format!(
-                "What is typed and shown in a Telnet session with {}",
-                notes.server()
-            );
+            let learns = format!("What is typed and shown in a Telnet session with {SERVER}");
             notes.observe("telnet-session", learns);
         }
     }

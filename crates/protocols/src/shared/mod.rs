@@ -56,3 +56,5 @@ pub(crate) mod sealing_rules;
 pub(crate) mod seen;
 #[allow(dead_code)]
 pub(crate) mod ssl2;
+#[allow(dead_code)]
+pub(crate) mod starttls;
