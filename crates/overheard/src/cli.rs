@@ -15,9 +15,10 @@ pub struct Cli {
     pub command: Command,
 }
 
-const AFTER_HELP: &str = "It listens only to traffic that you are responsible for. It does not inject, intercept, \
+/// What the help ends with.
+pub const AFTER_HELP: &str = "It listens only to traffic that you are responsible for. It does not inject, intercept, \
 crack or hide, and sends nothing anywhere.\n\nExit status: 0 when all went well, 1 when --fail-on found something, \
-2 on bad use or unreadable input.\n\n`overheard limits` lists what bounds its memory and work.";
+2 on bad use or unreadable input.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

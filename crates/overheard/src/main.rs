@@ -10,7 +10,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use overheard_follow::Options;
 use overheard_ledger::{Reveal, Severity};
 use overheard_report::{Report, Style};
@@ -29,7 +29,10 @@ const BAD_INPUT: u8 = 2;
 const WIDTH: usize = 80;
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
+    let long_help = format!("{}\n\nLimits:\n{}", cli::AFTER_HELP, tables::limits_text());
+    let matches = Cli::command().after_long_help(long_help).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(cli.command) {
         Ok(code) => code,
         // Whoever reads has seen enough.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

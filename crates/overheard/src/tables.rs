@@ -69,15 +69,16 @@ pub fn protocols() -> Result<ExitCode> {
 /// # Errors
 /// Where standard output cannot be written.
 pub fn limits() -> Result<ExitCode> {
-    let mut out = io::stdout().lock();
-    for limit in limits::ALL {
-        writeln!(
-            out,
-            "{:<24} {:>10} {}",
-            limit.name, limit.value, limit.meaning
-        )?;
-    }
+    io::stdout().lock().write_all(limits_text().as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The limits, one a line.
+pub fn limits_text() -> String {
+    let line = |limit: &limits::Limit| {
+        format!("{:<24} {:>10} {}\n", limit.name, limit.value, limit.meaning)
+    };
+    limits::ALL.iter().map(line).collect()
 }
 
 /// Wraps text at 80 columns.
