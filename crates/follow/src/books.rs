@@ -11,6 +11,8 @@ pub(crate) struct Books {
     pub(crate) arrived: u64,
     /// Bytes booked as missing that no frame brought: holes in streams.
     pub(crate) holes: u64,
+    /// Records and hints set aside by a limit.
+    pub(crate) set_aside: u64,
     /// Bytes of which two different copies were seen.
     pub(crate) conflicting: u64,
 }

@@ -13,6 +13,7 @@ use crate::direction::Segment;
 use crate::hearing::{Moment, Protocols, Room};
 use crate::key::{protocol, transport_name};
 use crate::outcome::Options;
+use crate::shard::Totals;
 use crate::stream::Stream;
 
 /// A packet of a conversation, as the reader found it.
@@ -324,8 +325,8 @@ impl Conversation {
     }
 
     /// The conversation is over: its analyzers write down what they still have, and it becomes a record.
-    /// Gives the payload bytes that arrived or were found missing.
-    pub(crate) fn finish(mut self, surroundings: &mut Surroundings<'_>) -> u64 {
+    /// What it adds up to goes to `totals`.
+    pub(crate) fn finish(mut self, surroundings: &mut Surroundings<'_>, totals: &mut Totals) {
         let (mut chain, mut exposure) = (None, Exposure::Unknown);
         match std::mem::replace(&mut self.talk, Talk::Quiet) {
             Talk::Quiet => {}
@@ -379,7 +380,8 @@ impl Conversation {
             time: Some(self.start),
             body: record.into(),
         });
-        offered
+        totals.offered += offered;
+        totals.set_aside += self.books.set_aside;
     }
 }
 

@@ -103,6 +103,7 @@ impl Room<'_> {
         );
         let step = mind.analyzer.hear(side, chunk, &mut notes);
         let apart = notes.apart();
+        self.books.set_aside += notes.dropped();
         let lent = match chunk {
             Chunk::Bytes(bytes) => bytes.len(),
             Chunk::Gap(_) | Chunk::End => 0,

@@ -10,6 +10,7 @@ use std::thread;
 use overheard_ledger::{Account, Endpoint, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
 use overheard_tap::Notebook;
+use overheard_tap::limits::{MAX_CONVERSATIONS, MAX_RECORDS};
 use overheard_wire::{Addresses, Packet, Transport, TroubleKind, decode, decode_datagram};
 
 use crate::conversation::Arrived;
@@ -17,7 +18,7 @@ use crate::defragment::{self, Defragmenter, Whole};
 use crate::hearing::{Moment, Protocols};
 use crate::key::{Key, protocol};
 use crate::outcome::{Heard, Options};
-use crate::shard::{SHARDS, Shard};
+use crate::shard::{SHARDS, Shard, Totals};
 
 /// Batches that may wait for a worker.
 const QUEUE: usize = 4;
@@ -79,7 +80,7 @@ fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
     }
 }
 
-type Finished = (Notebook, u64, u64);
+type Finished = (Notebook, Totals);
 
 fn follow_on_threads(
     captures: &mut Captures,
@@ -361,17 +362,25 @@ impl Reader {
         let mut heard = self.heard;
         heard.loose += books.accounts;
         heard.offered += books.arrived + books.holes;
-        let mut evicted = 0;
-        for (book, offered, forgotten) in finished {
+        let mut totals = Totals::default();
+        for (book, of_shard) in finished {
             heard.records.extend(book.records);
             heard.hints.extend(book.hints);
-            heard.offered += offered;
-            evicted += forgotten;
+            totals.offered += of_shard.offered;
+            totals.evicted += of_shard.evicted;
+            totals.set_aside += of_shard.set_aside;
         }
-        if evicted > 0 {
+        heard.offered += totals.offered;
+        if totals.evicted > 0 {
             heard.notices.push(format!(
-                "{evicted} conversations had to be taken for finished early, because more than {} went on at once",
-                overheard_tap::limits::MAX_CONVERSATIONS
+                "{} conversations had to be taken for finished early, because more than {MAX_CONVERSATIONS} went on at once",
+                totals.evicted
+            ));
+        }
+        if totals.set_aside > 0 {
+            heard.notices.push(format!(
+                "{} notes were set aside, because one conversation may give {MAX_RECORDS}",
+                totals.set_aside
             ));
         }
         heard

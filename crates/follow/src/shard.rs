@@ -16,15 +16,25 @@ pub(crate) const SHARDS: usize = 16;
 /// Packets of a shard between two looks for conversations that have fallen silent.
 const SWEEP: u64 = 1 << 17;
 
+/// What the conversations of a shard add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    /// Payload bytes that arrived or were found missing.
+    pub(crate) offered: u64,
+    /// Conversations that had to make room.
+    pub(crate) evicted: u64,
+    /// Records and hints set aside by a limit.
+    pub(crate) set_aside: u64,
+}
+
 /// The conversations of one shard.
 pub(crate) struct Shard {
     protocols: Protocols,
     options: Options,
     table: HashMap<Key, Conversation, RandomState>,
     book: Notebook,
-    offered: u64,
+    totals: Totals,
     packets: u64,
-    evicted: u64,
 }
 
 impl Shard {
@@ -34,9 +44,8 @@ impl Shard {
             options,
             table: HashMap::default(),
             book: Notebook::default(),
-            offered: 0,
+            totals: Totals::default(),
             packets: 0,
-            evicted: 0,
         }
     }
 
@@ -56,7 +65,7 @@ impl Shard {
                 let conversation = entry.into_mut();
                 if conversation.is_over_for(packet) {
                     let old = std::mem::replace(conversation, Conversation::new(packet));
-                    self.offered += old.finish(&mut surroundings);
+                    old.finish(&mut surroundings, &mut self.totals);
                 }
                 conversation
             }
@@ -86,7 +95,7 @@ impl Shard {
         let quarter = times.len() / 4;
         let (_, bound, _) = times.select_nth_unstable(quarter);
         let bound = *bound;
-        self.evicted += quarter as u64;
+        self.totals.evicted += quarter as u64;
         self.finish_where(|conversation| {
             (conversation.last.time.0, conversation.last.frame) < bound
         });
@@ -106,14 +115,14 @@ impl Shard {
             book: &mut self.book,
         };
         for conversation in over {
-            self.offered += conversation.finish(&mut surroundings);
+            conversation.finish(&mut surroundings, &mut self.totals);
         }
     }
 
     /// The end of the capture: what was written down, the payload bytes, and the conversations that had
     /// to make room.
-    pub(crate) fn finish(mut self) -> (Notebook, u64, u64) {
+    pub(crate) fn finish(mut self) -> (Notebook, Totals) {
         self.finish_where(|_| true);
-        (self.book, self.offered, self.evicted)
+        (self.book, self.totals)
     }
 }

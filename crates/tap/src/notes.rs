@@ -82,7 +82,7 @@ pub struct Notes<'a> {
     written: &'a mut u32,
     exposure: &'a mut Option<Exposure>,
     apart: Accounts,
-    dropped: bool,
+    dropped: u64,
 }
 
 impl<'a> Notes<'a> {
@@ -102,7 +102,7 @@ impl<'a> Notes<'a> {
             written,
             exposure,
             apart: Accounts::default(),
-            dropped: false,
+            dropped: 0,
         }
     }
 
@@ -220,14 +220,14 @@ impl<'a> Notes<'a> {
         self.apart
     }
 
-    /// Whether a record or hint was set aside by [`MAX_RECORDS`] during this chunk.
-    pub fn dropped(&self) -> bool {
+    /// Records and hints that were set aside by [`MAX_RECORDS`] during this chunk.
+    pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
     fn may_write(&mut self) -> bool {
         if *self.written >= MAX_RECORDS {
-            self.dropped = true;
+            self.dropped += 1;
             return false;
         }
         *self.written += 1;
