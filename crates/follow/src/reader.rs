@@ -60,7 +60,7 @@ pub fn follow(
             .map(|_| Shard::new(protocols, options))
             .collect();
         let mut decoded = Decoded::default();
-        while captures.fill(&mut decoded.batch)? {
+        while reader.fill(captures, &mut decoded.batch)? {
             reader.decode(&mut decoded);
             for (index, shard) in shards.iter_mut().enumerate() {
                 hear_batch(shard, index, &decoded);
@@ -121,7 +121,7 @@ fn follow_on_threads(
         let mut outcome = Ok(());
         loop {
             let mut decoded = reuse.try_recv().unwrap_or_default();
-            match captures.fill(&mut decoded.batch) {
+            match reader.fill(captures, &mut decoded.batch) {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -219,6 +219,20 @@ struct Reader {
 }
 
 impl Reader {
+    /// Fills a batch. Where an input fails after something was heard, what was heard is kept and the
+    /// failure becomes a notice.
+    fn fill(&mut self, captures: &mut Captures, batch: &mut Batch) -> Result<bool, SourceError> {
+        match captures.fill(batch) {
+            Err(error) if self.heard.packets > 0 => {
+                self.heard
+                    .notices
+                    .push(format!("{error}; what follows was not heard"));
+                Ok(false)
+            }
+            filled => filled,
+        }
+    }
+
     /// Reads the headers of a batch.
     fn decode(&mut self, decoded: &mut Decoded) {
         decoded.items.iter_mut().for_each(Vec::clear);
