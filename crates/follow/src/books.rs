@@ -2,6 +2,10 @@
 
 use overheard_ledger::{Account, Accounts};
 
+/// The largest hole in a stream that is believed, in bytes: a sequence number from nowhere must not make
+/// gigabytes go missing.
+pub(crate) const PLAUSIBLE_HOLE: u64 = 64 << 20;
+
 /// Where the payload bytes of a conversation ended, and how many of them never arrived.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Books {
@@ -18,10 +22,12 @@ pub(crate) struct Books {
 }
 
 impl Books {
-    /// Books bytes of a stream that no frame brought.
+    /// Books bytes of a stream that no frame brought, as far as they are believed.
     pub(crate) fn hole(&mut self, bytes: u64) {
-        self.accounts.add(Account::Missing, bytes);
-        self.holes += bytes;
+        if bytes <= PLAUSIBLE_HOLE {
+            self.accounts.add(Account::Missing, bytes);
+            self.holes += bytes;
+        }
     }
 
     /// Books `taken` bytes that an analyzer took: to `read`, but for those that it booked `apart`.

@@ -82,12 +82,10 @@ impl Counting {
         filled
     }
 
-    /// Books the holes that were never filled, those no larger than `plausible` bytes; how many bytes.
-    pub(crate) fn finish(&mut self, plausible: u64, books: &mut Books) {
+    /// Books the holes that were never filled.
+    pub(crate) fn finish(&mut self, books: &mut Books) {
         for (from, to) in self.holes.drain(..) {
-            if to - from <= plausible {
-                books.hole(to - from);
-            }
+            books.hole(to - from);
         }
     }
 }
@@ -102,7 +100,7 @@ mod tests {
         for &(offset, length) in segments {
             counting.segment(offset, length, length, &mut books);
         }
-        counting.finish(u64::MAX, &mut books);
+        counting.finish(&mut books);
         books.accounts
     }
 

@@ -6,13 +6,9 @@ use std::hash::Hasher;
 use overheard_ledger::Account;
 use overheard_tap::limits::{MAX_OUT_OF_ORDER, MAX_REORDERED_PACKETS};
 
-use crate::books::Books;
+use crate::books::{Books, PLAUSIBLE_HOLE};
 use crate::counting::Counting;
 use crate::hearing::Moment;
-
-/// A hole at the end of a capture that is larger than this many bytes is not believed unless the receiver
-/// acknowledged it: a sequence number from nowhere must not make gigabytes go missing.
-const PLAUSIBLE_HOLE: u64 = 64 << 20;
 
 /// Segments that arrived in order and are remembered, to compare second copies with.
 const REMEMBERED: usize = 8;
@@ -391,7 +387,7 @@ impl Direction {
     /// Books the holes of a counted direction.
     pub(crate) fn finish(&mut self, books: &mut Books) {
         if let Some(counting) = &mut self.counting {
-            counting.finish(PLAUSIBLE_HOLE, books);
+            counting.finish(books);
         }
     }
 

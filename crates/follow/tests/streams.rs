@@ -154,6 +154,17 @@ fn a_hole_that_the_receiver_acknowledged_is_not_waited_for() {
 }
 
 #[test]
+fn a_sequence_number_from_nowhere_makes_no_gigabytes_go_missing() {
+    let mut film = Film::default();
+    film.open(100, 200);
+    film.segment(0, 101, Some(201), 0, b"abc");
+    film.segment(0, 101 + (1 << 30), Some(201), 0, b"stray");
+    let (conversation, client, _) = film.tape();
+    assert!(client.starts_with(&as_taped(b"abc")));
+    assert_eq!(conversation.accounts.missing, 0);
+}
+
+#[test]
 fn a_keep_alive_says_nothing() {
     let mut film = Film::default();
     film.open(100, 200);
