@@ -1,7 +1,6 @@
 //! Conversations that another one announced: RTP streams by SDP, data connections by FTP.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record};
 
 use crate::{conversation_at, conversations};

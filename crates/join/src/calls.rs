@@ -1,7 +1,6 @@
 //! A call that was seen at several points, told once.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Call, MAX_EVIDENCE, Record};
 
 /// Merges the records of one call (by Call-ID) into the first of them.

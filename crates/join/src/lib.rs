@@ -10,8 +10,7 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Conversation, Hint, Record};
 
 /// Joins what conversations say of each other. Records that were only a guess and that nothing

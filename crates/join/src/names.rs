@@ -1,8 +1,8 @@
 //! Names attached to the addresses that they explain.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Hint, HintBody, Record};
 
 use crate::{conversation_at, conversations};

@@ -7,8 +7,7 @@ mod general;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use overheard_ledger::{
     Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen, Time,
     When,
@@ -51,6 +50,55 @@ impl Gathered<'_> {
     }
 }
 
+/// The findings so far.
+#[derive(Default)]
+struct Findings<'a> {
+    gathered: Vec<Gathered<'a>>,
+    of_rule: HashMap<&'a str, OfRule>,
+}
+
+/// The findings of one rule so far.
+#[derive(Default)]
+struct OfRule {
+    /// Where its sentences stand.
+    known: HashMap<String, usize>,
+    /// Where its last finding stands.
+    last: usize,
+}
+
+impl<'a> Findings<'a> {
+    fn add(
+        &mut self,
+        rule: &'a Rule,
+        learns: String,
+        frames: &[u64],
+        time: Option<Time>,
+        conversation: Option<u64>,
+    ) {
+        let of_rule = self.of_rule.entry(rule.id).or_default();
+        let place = match of_rule.known.get(&learns) {
+            Some(place) => *place,
+            None if of_rule.known.len() >= MAX_FINDINGS_OF_A_RULE => of_rule.last,
+            None => {
+                of_rule.last = self.gathered.len();
+                of_rule.known.insert(learns.clone(), of_rule.last);
+                self.gathered.push(Gathered {
+                    rule,
+                    learns,
+                    count: 0,
+                    frames: Vec::new(),
+                    time: None,
+                    conversations: Vec::new(),
+                });
+                of_rule.last
+            }
+        };
+        if let Some(finding) = self.gathered.get_mut(place) {
+            finding.add(frames, time, conversation);
+        }
+    }
+}
+
 /// Applies rules to records (in the ledger's order) and hints. Equal sentences of one rule become one
 /// finding with a count; findings come worst first.
 pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record> {
@@ -61,46 +109,15 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
             _ => None,
         })
         .collect();
-    let mut gathered: Vec<Gathered<'_>> = Vec::new();
-    let mut known: HashMap<(&str, String), usize> = HashMap::new();
-    let mut of_rule: HashMap<&str, usize> = HashMap::new();
-    let mut note = |rule: &'_ Rule,
-                    learns: String,
-                    frames: &[u64],
-                    time: Option<Time>,
-                    conversation: Option<u64>| {
-        let Some(&rule) = rules.iter().find(|known| known.id == rule.id) else {
-            return;
-        };
-        let key = (rule.id, learns);
-        let place = match known.get(&key) {
-            Some(place) => *place,
-            None => {
-                let count = of_rule.entry(rule.id).or_default();
-                let last = gathered
-                    .iter()
-                    .rposition(|finding| finding.rule.id == rule.id);
-                if let (true, Some(last)) = (*count >= MAX_FINDINGS_OF_A_RULE, last) {
-                    last
-                } else {
-                    *count += 1;
-                    gathered.push(Gathered {
-                        rule,
-                        learns: key.1.clone(),
-                        count: 0,
-                        frames: Vec::new(),
-                        time: None,
-                        conversations: Vec::new(),
-                    });
-                    known.insert(key, gathered.len() - 1);
-                    gathered.len() - 1
-                }
-            }
-        };
-        if let Some(finding) = gathered.get_mut(place) {
-            finding.add(frames, time, conversation);
-        }
-    };
+    let mut findings = Findings::default();
+    let of_records: Vec<_> = rules
+        .iter()
+        .filter_map(|rule| match rule.when {
+            When::Record(holds) => Some((*rule, holds)),
+            When::Observed => None,
+        })
+        .collect();
+    let by_id: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
     for record in records {
         let own = match &record.body {
             Body::Conversation(conversation) => Some(conversation.id),
@@ -110,23 +127,21 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
             record,
             conversation: own.and_then(|id| conversations.get(&id).copied()),
         };
-        for rule in rules {
-            if let When::Record(holds) = rule.when
-                && let Some(learns) = holds(&seen)
-            {
-                note(rule, learns, &record.frames, record.time, own);
+        for &(rule, holds) in &of_records {
+            if let Some(learns) = holds(&seen) {
+                findings.add(rule, learns, &record.frames, record.time, own);
             }
         }
     }
     for hint in hints {
         if let HintBody::Observed { rule, learns } = &hint.body
-            && let Some(rule) = rules.iter().find(|known| known.id == *rule)
+            && let Some(rule) = by_id.get(rule)
         {
             let learns = match conversations.get(&hint.conversation) {
                 Some(conversation) => learns.replace(SERVER, &conversation.server_label()),
                 None => learns.clone(),
             };
-            note(
+            findings.add(
                 rule,
                 learns,
                 &hint.frames,
@@ -135,6 +150,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
             );
         }
     }
+    let mut gathered = findings.gathered;
     gathered.sort_by(|one, other| {
         (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
             one.rule.severity,

@@ -79,7 +79,8 @@ impl Ledger {
 
 /// The ledger's order: by first evidence frame, then by conversation, then by kind.
 fn sort(records: &mut [Record]) {
-    records.sort_by_key(|record| {
+    // Keys once: they lie behind pointers, and a record is large.
+    records.sort_by_cached_key(|record| {
         let (kind, conversation) = match &record.body {
             Body::Capture(_) => (0, 0),
             Body::Conversation(conversation) => (1, conversation.id),

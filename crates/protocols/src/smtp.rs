@@ -159,12 +159,13 @@ fn probe(sample: &Sample<'_>) -> Probe {
     // A server that says who it is.
     let greets = |bytes: &[u8]| {
         let (line, _) = first_line(bytes);
-        let named = contains(line, b"SMTP")
-            || contains(line, b"LMTP")
-            || contains(line, b"Postfix")
-            || contains(line, b"Exim");
+        let named = || {
+            [&b"SMTP"[..], b"LMTP", b"Postfix", b"Exim"]
+                .iter()
+                .any(|name| contains(line, name))
+        };
         Reply::parse(line).is_some_and(|reply| matches!(reply.code, 220 | 421 | 554))
-            && named
+            && named()
             && is_text(line)
     };
     let (line, whole) = first_line(sample.client);

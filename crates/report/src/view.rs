@@ -1,8 +1,9 @@
 //! The digest of a ledger: one place where every number of every format comes from.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{
     Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
     Message, Record, Time,

@@ -28,7 +28,12 @@ fn of_standard<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Crypto<'a>>, Cut> {
     const ACK_ECN: u64 = 3;
     const CRYPTO: u64 = 6;
     match number(cursor)? {
-        PADDING | PING => {}
+        // A client's first packet is mostly padding (RFC 9000 section 14.1).
+        PADDING => {
+            let zeros = cursor.peek().iter().take_while(|&&byte| byte == 0).count();
+            cursor.skip(zeros)?;
+        }
+        PING => {}
         kind @ (ACK | ACK_ECN) => {
             // Largest, delay.
             number(cursor)?;

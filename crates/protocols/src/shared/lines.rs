@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use memchr::memchr;
 use overheard_tap::{Cut, Step};
 
 /// Bytes that a line may have before it is taken in pieces of this size. RFC 4954 section 4 lets an
@@ -43,7 +44,7 @@ impl Lines {
     pub fn next<'a>(&mut self, bytes: &'a [u8]) -> Option<Line<'a>> {
         let window = bytes.get(..MAX_LINE).unwrap_or(bytes);
         let begins = !self.inside;
-        let line = match window.iter().position(|&byte| byte == b'\n') {
+        let line = match memchr(b'\n', window) {
             Some(end) => {
                 self.inside = false;
                 let text = window.get(..end).unwrap_or_default();
@@ -216,10 +217,7 @@ impl DotText {
                     [_, stuffed @ ..] => rest = stuffed,
                 }
             }
-            let end = rest
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(rest.len(), |at| at + 1);
+            let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             let Some((line, after)) = rest.split_at_checked(end) else {
                 break;
             };
@@ -274,9 +272,13 @@ pub(crate) fn contains(text: &[u8], needle: &[u8]) -> bool {
         .any(|window| window.eq_ignore_ascii_case(needle))
 }
 
+/// The longest first line that probing looks at, in bytes: RFC 5321 section 4.5.3.1 allows 512.
+const MAX_FIRST_LINE: usize = 512;
+
 /// The first line of a sample without its end, and whether all of it is there.
 pub(crate) fn first_line(bytes: &[u8]) -> (&[u8], bool) {
-    match bytes.iter().position(|&byte| byte == b'\n') {
+    let bytes = bytes.get(..MAX_FIRST_LINE).unwrap_or(bytes);
+    match memchr(b'\n', bytes) {
         Some(end) => {
             let line = bytes.get(..end).unwrap_or_default();
             (line.strip_suffix(b"\r").unwrap_or(line), true)
