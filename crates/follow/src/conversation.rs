@@ -7,22 +7,23 @@ use overheard_tap::{Notebook, Over, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
 
 use crate::books::Books;
+use crate::budget::Budget;
 use crate::community_id::community_id;
 use crate::datagrams::{Arrival, Datagrams};
 use crate::direction::Segment;
 use crate::hearing::{Moment, Protocols, Room};
-use crate::key::{protocol, transport_name};
+use crate::key::{Key, protocol, transport_name};
 use crate::outcome::Options;
 use crate::shard::Totals;
 use crate::stream::Stream;
+use crate::table::ENTRY;
 
 /// A packet of a conversation, as the reader found it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrived<'a> {
     pub(crate) moment: Moment,
-    pub(crate) ip_protocol: u8,
-    pub(crate) source: Endpoint,
-    pub(crate) destination: Endpoint,
+    /// Whether the lower endpoint of the key sent it.
+    pub(crate) from_low: bool,
     pub(crate) tunnels: Tunnels,
     pub(crate) transport: Transport,
     /// Payload in the capture.
@@ -53,6 +54,8 @@ pub(crate) struct Conversation {
     ip_protocol: u8,
     client: Endpoint,
     server: Endpoint,
+    /// Whether the client is the lower endpoint of the key.
+    client_is_low: bool,
     opener_seen: bool,
     tunnels: Tunnels,
     packets: [u64; 2],
@@ -72,19 +75,20 @@ pub(crate) struct Conversation {
 pub(crate) struct Surroundings<'a> {
     pub(crate) protocols: Protocols,
     pub(crate) options: Options,
+    pub(crate) budget: &'a Budget,
     pub(crate) book: &'a mut Notebook,
 }
 
 /// Whether the sender of a conversation's first packet is its client. Where a SYN does not tell, the
 /// side with a well-known port (below 1024) is the server, else the one with the lower port if the
 /// other is in the dynamic range (49152 and up, RFC 6335); else who spoke first is the client.
-fn sender_is_client(packet: &Arrived<'_>) -> (bool, bool) {
+fn sender_is_client(packet: &Arrived<'_>, source: Endpoint, destination: Endpoint) -> (bool, bool) {
     if let Transport::Tcp(tcp) = packet.transport
         && tcp.has(Tcp::SYN)
     {
         return (!tcp.has(Tcp::ACK), true);
     }
-    let (from, to) = (packet.source.port, packet.destination.port);
+    let (from, to) = (source.port, destination.port);
     let known = |port: u16| port < 1024;
     let dynamic = |port: u16| port >= 49152;
     let by_ports = match (known(from), known(to)) {
@@ -99,18 +103,25 @@ fn sender_is_client(packet: &Arrived<'_>) -> (bool, bool) {
 
 impl Conversation {
     /// A conversation that begins with this packet.
-    pub(crate) fn new(packet: &Arrived<'_>) -> Conversation {
-        let (from_client, opener_seen) = sender_is_client(packet);
-        let (client, server) = if from_client {
-            (packet.source, packet.destination)
+    pub(crate) fn new(key: &Key, packet: &Arrived<'_>) -> Conversation {
+        let (low, high) = key.endpoints();
+        let (source, destination) = if packet.from_low {
+            (low, high)
         } else {
-            (packet.destination, packet.source)
+            (high, low)
+        };
+        let (from_client, opener_seen) = sender_is_client(packet, source, destination);
+        let (client, server) = if from_client {
+            (source, destination)
+        } else {
+            (destination, source)
         };
         Conversation {
             id: packet.moment.frame,
-            ip_protocol: packet.ip_protocol,
+            ip_protocol: key.ip_protocol(),
             client,
             server,
+            client_is_low: packet.from_low == from_client,
             opener_seen,
             tunnels: packet.tunnels,
             packets: [0; 2],
@@ -139,7 +150,7 @@ impl Conversation {
         }
         let known = self
             .initial
-            .get(self.side_of(packet.source).index())
+            .get(self.side_of(packet).index())
             .copied()
             .flatten();
         if tcp.has(Tcp::ACK) {
@@ -157,8 +168,30 @@ impl Conversation {
         self.ip_protocol
     }
 
-    fn side_of(&self, source: Endpoint) -> Side {
-        if source == self.client {
+    /// Whether it has heard a packet.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.packets != [0, 0]
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        ENTRY
+            + match &self.talk {
+                Talk::Quiet => 0,
+                Talk::Stream(stream) => stream.weight(),
+                Talk::Datagrams(datagrams) => datagrams.weight(),
+            }
+    }
+
+    /// How useful it is to go on following it, the least useful first: those in which nothing was said,
+    /// then those that have been silent longest. No two are alike.
+    pub(crate) fn usefulness(&self) -> (bool, Time, u64) {
+        let talks = !matches!(self.talk, Talk::Quiet);
+        (talks, self.last.time, self.last.frame)
+    }
+
+    fn side_of(&self, packet: &Arrived<'_>) -> Side {
+        if packet.from_low == self.client_is_low {
             Side::Client
         } else {
             Side::Server
@@ -172,7 +205,7 @@ impl Conversation {
             time: self.last.time.max(packet.moment.time),
         };
         self.start = self.start.min(packet.moment.time);
-        let side = self.side_of(packet.source);
+        let side = self.side_of(packet);
         if let (Some(packets), Some(bytes)) = (
             self.packets.get_mut(side.index()),
             self.bytes.get_mut(side.index()),
@@ -302,6 +335,7 @@ impl Conversation {
     /// Client and server change places, for good.
     fn swap(&mut self) {
         std::mem::swap(&mut self.client, &mut self.server);
+        self.client_is_low = !self.client_is_low;
         self.packets.reverse();
         self.bytes.reverse();
         self.initial.reverse();
@@ -313,6 +347,7 @@ impl Conversation {
         Room {
             protocols: surroundings.protocols,
             reveal: surroundings.options.reveal,
+            budget: surroundings.budget,
             conversation: self.id,
             over,
             client: self.client,
@@ -325,16 +360,26 @@ impl Conversation {
     }
 
     /// The conversation is over: its analyzers write down what they still have, and it becomes a record.
-    /// What it adds up to goes to `totals`.
-    pub(crate) fn finish(mut self, surroundings: &mut Surroundings<'_>, totals: &mut Totals) {
+    /// What it adds up to goes to `totals`. Of one that ends `early`, to make room, what waits is set aside.
+    pub(crate) fn finish(
+        mut self,
+        surroundings: &mut Surroundings<'_>,
+        totals: &mut Totals,
+        early: bool,
+    ) {
+        let left = if early {
+            Account::Limited
+        } else {
+            Account::Unrecognised
+        };
         let (mut chain, mut exposure) = (None, Exposure::Unknown);
         match std::mem::replace(&mut self.talk, Talk::Quiet) {
             Talk::Quiet => {}
             Talk::Stream(mut stream) => {
-                if stream.finish(&mut self.room(Over::Stream, surroundings)) {
+                if stream.finish(&mut self.room(Over::Stream, surroundings), left) {
                     self.swap();
                     stream.swap();
-                    let _ = stream.finish(&mut self.room(Over::Stream, surroundings));
+                    let _ = stream.finish(&mut self.room(Over::Stream, surroundings), left);
                 }
                 (chain, exposure) = (stream.chain(), stream.exposure());
             }

@@ -149,6 +149,11 @@ impl Datagrams {
         true
     }
 
+    /// Memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        size_of::<Datagrams>() + self.minds.iter().map(Mind::weight).sum::<usize>()
+    }
+
     /// Exchanges client and server.
     pub(crate) fn swap(&mut self) {
         self.sealed.reverse();

@@ -83,8 +83,9 @@ pub(crate) struct Arrived<'a> {
 }
 
 /// All datagrams that wait for fragments, and the books of what never became whole.
-#[derive(Default)]
 pub(crate) struct Defragmenter {
+    /// Bytes that may wait.
+    most_bytes: u64,
     partials: HashMap<Key, Partial, RandomState>,
     /// Keys in the order in which their first fragment came.
     order: VecDeque<(Key, u64)>,
@@ -95,7 +96,26 @@ pub(crate) struct Defragmenter {
     pub(crate) books: Books,
 }
 
+impl Default for Defragmenter {
+    fn default() -> Defragmenter {
+        Defragmenter::new(MAX_FRAGMENT_BYTES)
+    }
+}
+
 impl Defragmenter {
+    /// One that lets at most so many bytes wait.
+    pub(crate) fn new(most_bytes: usize) -> Defragmenter {
+        Defragmenter {
+            most_bytes: most_bytes as u64,
+            partials: HashMap::default(),
+            order: VecDeque::new(),
+            fragments: 0,
+            bytes: 0,
+            serial: 0,
+            books: Books::default(),
+        }
+    }
+
     /// Takes a fragment; gives the datagram where it has become whole.
     pub(crate) fn take(&mut self, arrived: &Arrived<'_>) -> Option<Whole> {
         self.forget(arrived.moment.time);
@@ -156,7 +176,7 @@ impl Defragmenter {
             self.bytes -= partial.held;
             return Some(self.assemble(key, partial));
         }
-        while self.fragments > MAX_FRAGMENTS || self.bytes > MAX_FRAGMENT_BYTES as u64 {
+        while self.fragments > MAX_FRAGMENTS || self.bytes > self.most_bytes {
             self.drop_oldest(Account::Limited);
         }
         None

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::Hasher;
 
 use overheard_ledger::Account;
-use overheard_tap::limits::{MAX_OUT_OF_ORDER, MAX_REORDERED_PACKETS};
+use overheard_tap::limits::MAX_REORDERED_PACKETS;
 
 use crate::books::{Books, PLAUSIBLE_HOLE};
 use crate::counting::Counting;
@@ -301,9 +301,14 @@ impl Direction {
         !self.held.is_empty()
     }
 
-    /// Whether more waits than may.
-    pub(crate) fn is_overfull(&self) -> bool {
-        self.held_bytes > MAX_OUT_OF_ORDER
+    /// Whether more than `most` bytes wait.
+    pub(crate) fn is_overfull(&self, most: usize) -> bool {
+        self.held_bytes > most
+    }
+
+    /// Memory of what waits, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.held_bytes
     }
 
     /// Whether everything up to the FIN was delivered.

@@ -6,6 +6,7 @@ use overheard_tap::{
 };
 
 use crate::books::Books;
+use crate::budget::Budget;
 
 /// The protocols of the registry.
 pub(crate) type Protocols = &'static [&'static Protocol];
@@ -21,6 +22,7 @@ pub(crate) struct Moment {
 pub(crate) struct Room<'a> {
     pub(crate) protocols: Protocols,
     pub(crate) reveal: Reveal,
+    pub(crate) budget: &'a Budget,
     pub(crate) conversation: u64,
     pub(crate) over: Over,
     pub(crate) client: Endpoint,
@@ -31,6 +33,9 @@ pub(crate) struct Room<'a> {
     pub(crate) book: &'a mut Notebook,
     pub(crate) written: &'a mut u32,
 }
+
+/// Memory that an analyzer takes as a rule, in bytes, without what it says that it holds.
+const ANALYZER: usize = 512;
 
 /// A protocol that hears a conversation.
 pub(crate) struct Mind {
@@ -50,6 +55,11 @@ impl Mind {
             exposure: None,
             taken: 0,
         }
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        ANALYZER + self.analyzer.held()
     }
 
     /// What a tap gets from what this mind hears.

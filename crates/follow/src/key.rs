@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use overheard_ledger::Endpoint;
+use overheard_wire::Addresses;
 
 /// The transports that are told apart, by IP protocol number.
 pub(crate) mod protocol {
@@ -18,39 +19,74 @@ pub(crate) mod protocol {
 /// Both endpoints in one order, whoever speaks, and the IP protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    low: u128,
-    high: u128,
+    /// Addresses, in halves: they lie closer together than as numbers of 128 bits.
+    low: [u64; 2],
+    high: [u64; 2],
     ports: u32,
+    /// IP protocol times two, plus 1 for IPv6.
     kind: u16,
 }
 
-/// An address as a number: one that is hashed in a step or two, for every packet.
-fn number(ip: IpAddr) -> u128 {
+/// An address as a number, in halves. Not in the mapped form: an IPv4 packet and an IPv6 packet with
+/// mapped addresses are two things.
+#[inline]
+fn halves(ip: IpAddr) -> [u64; 2] {
     match ip {
-        // Not the mapped form: an IPv4 packet and an IPv6 packet with mapped addresses are two things.
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        IpAddr::V6(v6) => v6.to_bits(),
+        IpAddr::V4(v4) => [0, u64::from(v4.to_bits())],
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits();
+            [bits >> 64, bits & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0))
+        }
     }
 }
 
 impl Key {
-    /// The key of a packet.
-    pub(crate) fn new(ip_protocol: u8, source: Endpoint, destination: Endpoint) -> Key {
-        let (a, b) = (number(source.ip), number(destination.ip));
-        let (low, high) = if (a, source.port) <= (b, destination.port) {
-            ((a, source.port), (b, destination.port))
+    /// The key of a packet, and whether the lower of its endpoints sent it.
+    #[inline]
+    pub(crate) fn new(
+        ip_protocol: u8,
+        addresses: Addresses,
+        (from, to): (u16, u16),
+    ) -> (Key, bool) {
+        let (source, destination) = (halves(addresses.source), halves(addresses.destination));
+        let kind = u16::from(ip_protocol) << 1 | u16::from(addresses.source.is_ipv6());
+        let from_low = (source, from) <= (destination, to);
+        let (low, high, ports) = if from_low {
+            (source, destination, (from, to))
         } else {
-            ((b, destination.port), (a, source.port))
+            (destination, source, (to, from))
         };
-        Key {
-            low: low.0,
-            high: high.0,
-            ports: u32::from(low.1) << 16 | u32::from(high.1),
-            kind: u16::from(ip_protocol) << 1 | u16::from(source.ip.is_ipv6()),
-        }
+        let key = Key {
+            low,
+            high,
+            ports: u32::from(ports.0) << 16 | u32::from(ports.1),
+            kind,
+        };
+        (key, from_low)
+    }
+
+    /// The endpoints: the lower one, and the higher one.
+    pub(crate) fn endpoints(&self) -> (Endpoint, Endpoint) {
+        let v6 = self.kind & 1 == 1;
+        let address = |[high, low]: [u64; 2]| match u32::try_from(low) {
+            Ok(bits) if !v6 => IpAddr::V4(bits.into()),
+            _ => IpAddr::V6((u128::from(high) << 64 | u128::from(low)).into()),
+        };
+        let [first, second, third, fourth] = self.ports.to_be_bytes();
+        (
+            Endpoint::new(address(self.low), u16::from_be_bytes([first, second])),
+            Endpoint::new(address(self.high), u16::from_be_bytes([third, fourth])),
+        )
+    }
+
+    /// The IP protocol.
+    pub(crate) fn ip_protocol(&self) -> u8 {
+        let [_, low] = (self.kind >> 1).to_be_bytes();
+        low
     }
 
     /// A number that spreads keys evenly and is the same in every run.
+    #[inline]
     pub(crate) fn spread(&self) -> u64 {
         use std::hash::BuildHasher;
         foldhash::fast::FixedState::with_seed(0x6f76_6572_6865_6172).hash_one(self)
@@ -80,11 +116,36 @@ mod tests {
         Endpoint::new(address.ip(), address.port())
     }
 
+    fn key(kind: u8, source: Endpoint, destination: Endpoint) -> (Key, bool) {
+        let addresses = Addresses {
+            source: source.ip,
+            destination: destination.ip,
+        };
+        Key::new(kind, addresses, (source.port, destination.port))
+    }
+
     #[test]
     fn both_directions_have_one_key() {
         let (a, b) = (endpoint("192.0.2.1:1000"), endpoint("192.0.2.1:80"));
-        assert_eq!(Key::new(6, a, b), Key::new(6, b, a));
-        assert_ne!(Key::new(6, a, b), Key::new(17, a, b));
+        let ((one, from_low), (other, back)) = (key(6, a, b), key(6, b, a));
+        assert_eq!(one, other);
+        assert_ne!(from_low, back);
+        assert_ne!(one, key(17, a, b).0);
+    }
+
+    #[test]
+    fn a_key_knows_its_endpoints() {
+        for (a, b) in [
+            ("192.0.2.1:1000", "198.51.100.1:80"),
+            ("[2001:db8::1]:1", "[2001:db8:0:1::]:65535"),
+            ("[::ffff:192.0.2.1]:7", "[::192.0.2.1]:7"),
+        ] {
+            let (a, b) = (endpoint(a), endpoint(b));
+            let (key, from_low) = key(17, a, b);
+            let expected = if from_low { (a, b) } else { (b, a) };
+            assert_eq!(key.endpoints(), expected);
+            assert_eq!(key.ip_protocol(), 17);
+        }
     }
 
     #[test]
@@ -99,7 +160,7 @@ mod tests {
                     IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() + u128::from(high)).into()),
                 };
                 let client = Endpoint::new(ip, 40_000 + u16::from(low));
-                let key = Key::new(kind, client, server);
+                let (key, _) = key(kind, client, server);
                 counts[usize::try_from(key.spread() % 16).unwrap()] += 1;
             }
             assert!(
@@ -111,8 +172,8 @@ mod tests {
 
     #[test]
     fn ports_stay_with_their_addresses() {
-        let straight = Key::new(6, endpoint("192.0.2.1:1"), endpoint("192.0.2.2:2"));
-        let crossed = Key::new(6, endpoint("192.0.2.1:2"), endpoint("192.0.2.2:1"));
-        assert_ne!(straight, crossed);
+        let straight = key(6, endpoint("192.0.2.1:1"), endpoint("192.0.2.2:2"));
+        let crossed = key(6, endpoint("192.0.2.1:2"), endpoint("192.0.2.2:1"));
+        assert_ne!(straight.0, crossed.0);
     }
 }

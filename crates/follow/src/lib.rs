@@ -6,6 +6,7 @@
 //! threads: so the answer is the same with 1 thread or 16 (law 2).
 
 mod books;
+mod budget;
 mod community_id;
 mod conversation;
 mod counting;
@@ -18,6 +19,9 @@ mod outcome;
 mod reader;
 mod shard;
 mod stream;
+mod table;
+mod written;
 
-pub use outcome::{Heard, Options};
+pub use budget::MIN_MEMORY;
+pub use outcome::{DEFAULT_MEMORY, Heard, Options};
 pub use reader::follow;

@@ -2,6 +2,9 @@
 
 use overheard_ledger::{Accounts, Hint, Record, Reveal};
 
+/// Memory that may be used where nobody says otherwise, in bytes.
+pub const DEFAULT_MEMORY: usize = 512 << 20;
+
 /// How to follow.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -9,6 +12,8 @@ pub struct Options {
     pub threads: usize,
     /// Whether secrets may enter records.
     pub reveal: Reveal,
+    /// Memory that may be used, in bytes, at least [`crate::MIN_MEMORY`].
+    pub memory: usize,
 }
 
 impl Default for Options {
@@ -16,6 +21,7 @@ impl Default for Options {
         Options {
             threads: 1,
             reveal: Reveal::No,
+            memory: DEFAULT_MEMORY,
         }
     }
 }

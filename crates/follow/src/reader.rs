@@ -3,16 +3,20 @@
 //! With one thread the reader hears everything itself. With more, batches go to all workers, and each
 //! worker hears the packets of its own shards: in the order of the capture, as the reader would.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use overheard_ledger::{Account, Endpoint, Time};
+use overheard_ledger::{Account, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
 use overheard_tap::Notebook;
-use overheard_tap::limits::{MAX_CONVERSATIONS, MAX_RECORDS};
-use overheard_wire::{Addresses, Packet, Transport, TroubleKind, decode, decode_datagram};
+use overheard_tap::limits::MAX_RECORDS;
+use overheard_wire::{
+    Addresses, Packet, Span, Transport, TroubleKind, Tunnels, decode, decode_datagram,
+};
 
+use crate::budget::Budget;
 use crate::conversation::Arrived;
 use crate::defragment::{self, Defragmenter, Whole};
 use crate::hearing::{Moment, Protocols};
@@ -20,18 +24,22 @@ use crate::key::{Key, protocol};
 use crate::outcome::{Heard, Options};
 use crate::shard::{SHARDS, Shard, Totals};
 
-/// Batches that may wait for a worker.
-const QUEUE: usize = 4;
+/// Batches that may wait for a worker: few, so that their memory is still in the cache when it is used again.
+const QUEUE: usize = 2;
 
-/// A packet of a conversation, in a [`Decoded`] batch.
+/// A packet of a conversation, in a [`Decoded`] batch. Small: workers read them one after the other, and
+/// of most packets nothing else.
 struct Item {
     key: Key,
+    /// Whether the lower endpoint of the key sent it.
+    from_low: bool,
+    tunnels: Tunnels,
+    transport: Transport,
+    payload: Span,
     /// Index of its frame in the batch.
-    frame: usize,
+    frame: u32,
     /// Index of the datagram that it became whole with, in [`Decoded::wholes`].
-    whole: Option<usize>,
-    packet: Packet,
-    addresses: Addresses,
+    whole: Option<NonZeroU32>,
 }
 
 /// A batch after its headers have been read.
@@ -54,7 +62,10 @@ pub fn follow(
     options: Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Heard, SourceError> {
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        heard: Heard::default(),
+        defragmenter: Defragmenter::new(Budget::of(options.memory).fragments),
+    };
     let books = if options.threads <= 1 {
         let mut shards: Vec<Shard> = (0..SHARDS)
             .map(|_| Shard::new(protocols, options))
@@ -76,7 +87,7 @@ pub fn follow(
 
 fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
     for item in decoded.items.get(index).into_iter().flatten() {
-        decoded.lend(item, |packet| shard.hear(item.key, packet));
+        decoded.lend(item, |packet| shard.hear(&item.key, packet));
     }
 }
 
@@ -154,31 +165,24 @@ fn follow_on_threads(
 impl Decoded {
     /// Lends the packet of an item.
     fn lend(&self, item: &Item, hear: impl FnOnce(&Arrived<'_>)) {
-        let Some(frame) = self.batch.frames.get(item.frame) else {
+        let Some(frame) = self.batch.frames.get(item.frame as usize) else {
             return;
         };
-        let Some((ip_protocol, ports)) = transport_of(&item.packet.transport) else {
-            return;
-        };
-        let Addresses {
-            source,
-            destination,
-        } = item.addresses;
-        let whole = item.whole.and_then(|index| self.wholes.get(index));
+        let whole = item
+            .whole
+            .and_then(|number| self.wholes.get(number.get() as usize - 1));
         let bytes = whole.map_or_else(|| self.batch.bytes_of(frame), |whole| &whole.bytes);
-        let payload = item.packet.payload.of(bytes);
+        let payload = item.payload.of(bytes);
         hear(&Arrived {
             moment: Moment {
                 frame: frame.number,
                 time: Time(frame.time),
             },
-            ip_protocol,
-            source: Endpoint::new(source, ports.0),
-            destination: Endpoint::new(destination, ports.1),
-            tunnels: item.packet.tunnels,
-            transport: item.packet.transport,
+            from_low: item.from_low,
+            tunnels: item.tunnels,
+            transport: item.transport,
             payload,
-            length: u64::from(item.packet.payload.length).max(payload.len() as u64),
+            length: u64::from(item.payload.length).max(payload.len() as u64),
             on_wire: whole.map_or(u64::from(frame.on_wire), |whole| whole.on_wire),
             frames: whole.map_or(1, |whole| whole.frames),
             earlier: whole.map_or(&[], |whole| &whole.earlier),
@@ -212,7 +216,6 @@ fn transport_of(transport: &Transport) -> Option<(u8, (u16, u16))> {
 }
 
 /// The reader's own state: fragments, and what belongs to no conversation.
-#[derive(Default)]
 struct Reader {
     heard: Heard,
     defragmenter: Defragmenter,
@@ -237,8 +240,8 @@ impl Reader {
     fn decode(&mut self, decoded: &mut Decoded) {
         decoded.items.iter_mut().for_each(Vec::clear);
         decoded.wholes.clear();
-        for index in 0..decoded.batch.frames.len() {
-            let Some(&frame) = decoded.batch.frames.get(index) else {
+        for index in 0..u32::try_from(decoded.batch.frames.len()).unwrap_or(u32::MAX) {
+            let Some(&frame) = decoded.batch.frames.get(index as usize) else {
                 return;
             };
             let bytes = decoded.batch.bytes_of(&frame);
@@ -267,19 +270,19 @@ impl Reader {
                 }
                 continue;
             }
-            self.place(&mut decoded.items, packet, addresses, index, None, payload);
+            self.place(&mut decoded.items, &packet, addresses, index, None, payload);
         }
     }
 
     /// Reads on in a datagram that has become whole; inside a tunnel that may be another fragment.
-    fn join(&mut self, decoded: &mut Decoded, index: usize, whole: Whole, depth: usize) {
+    fn join(&mut self, decoded: &mut Decoded, index: u32, whole: Whole, depth: usize) {
         let packet = decode_datagram(whole.addresses, whole.tunnels, whole.protocol, &whole.bytes);
         let payload = packet.payload.of(&whole.bytes);
         let Some(addresses) = packet.addresses else {
             self.leave(&packet, payload);
             return;
         };
-        let moment = decoded.batch.frames.get(index).map(|frame| Moment {
+        let moment = decoded.batch.frames.get(index as usize).map(|frame| Moment {
             frame: frame.number,
             time: Time(frame.time),
         });
@@ -300,12 +303,15 @@ impl Reader {
             }
             return;
         }
+        let number = u32::try_from(decoded.wholes.len() + 1)
+            .ok()
+            .and_then(NonZeroU32::new);
         self.place(
             &mut decoded.items,
-            packet,
+            &packet,
             addresses,
             index,
-            Some(decoded.wholes.len()),
+            number,
             payload,
         );
         decoded.wholes.push(whole);
@@ -315,27 +321,27 @@ impl Reader {
     fn place(
         &mut self,
         items: &mut [Vec<Item>; SHARDS],
-        packet: Packet,
+        packet: &Packet,
         addresses: Addresses,
-        frame: usize,
-        whole: Option<usize>,
+        frame: u32,
+        whole: Option<NonZeroU32>,
         payload: &[u8],
     ) {
         let Some((ip_protocol, ports)) = transport_of(&packet.transport) else {
-            self.leave(&packet, payload);
+            self.leave(packet, payload);
             return;
         };
-        let source = Endpoint::new(addresses.source, ports.0);
-        let destination = Endpoint::new(addresses.destination, ports.1);
-        let key = Key::new(ip_protocol, source, destination);
+        let (key, from_low) = Key::new(ip_protocol, addresses, ports);
         let shard = usize::try_from(key.spread() % SHARDS as u64).unwrap_or(0);
         if let Some(items) = items.get_mut(shard) {
             items.push(Item {
                 key,
+                from_low,
+                tunnels: packet.tunnels,
+                transport: packet.transport,
+                payload: packet.payload,
                 frame,
                 whole,
-                packet,
-                addresses,
             });
         }
     }
@@ -383,12 +389,26 @@ impl Reader {
             totals.offered += of_shard.offered;
             totals.evicted += of_shard.evicted;
             totals.set_aside += of_shard.set_aside;
+            totals.dropped += of_shard.dropped;
         }
         heard.offered += totals.offered;
+        heard.loose += totals.dropped.accounts;
         if totals.evicted > 0 {
             heard.notices.push(format!(
-                "{} conversations had to be taken for finished early, because more than {MAX_CONVERSATIONS} went on at once",
+                "{} conversations were taken for finished early, those silent longest first, because following more at once needs more memory than --memory allows",
                 totals.evicted
+            ));
+        }
+        if totals.dropped.conversations > 0 {
+            heard.notices.push(format!(
+                "{} conversations are counted and not listed, those in which nothing was said first, because listing more needs more memory than --memory allows",
+                totals.dropped.conversations
+            ));
+        }
+        if totals.dropped.notes > 0 {
+            heard.notices.push(format!(
+                "{} names and other notes were set aside, the least telling first, because keeping more needs more memory than --memory allows",
+                totals.dropped.notes
             ));
         }
         if totals.set_aside > 0 {

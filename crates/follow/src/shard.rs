@@ -1,14 +1,14 @@
 //! A shard: the conversations of one part of the endpoints, followed on packet time.
 
-use foldhash::quality::RandomState;
-use hashbrown::HashMap;
 use overheard_tap::Notebook;
-use overheard_tap::limits::MAX_CONVERSATIONS;
 
+use crate::budget::Budget;
 use crate::conversation::{Arrived, Conversation, Surroundings, idle_limit};
 use crate::hearing::Protocols;
 use crate::key::Key;
 use crate::outcome::Options;
+use crate::table::Table;
+use crate::written::{Dropped, Written};
 
 /// Shards, whatever the number of threads: what a shard forgets must not depend on it.
 pub(crate) const SHARDS: usize = 16;
@@ -25,32 +25,40 @@ pub(crate) struct Totals {
     pub(crate) evicted: u64,
     /// Records and hints set aside by a limit.
     pub(crate) set_aside: u64,
+    /// What was set aside because the memory for what is written down was spent.
+    pub(crate) dropped: Dropped,
 }
 
 /// The conversations of one shard.
 pub(crate) struct Shard {
     protocols: Protocols,
     options: Options,
-    table: HashMap<Key, Conversation, RandomState>,
-    book: Notebook,
+    budget: Budget,
+    table: Table,
+    /// Memory of the conversations in the table, in bytes.
+    weight: usize,
+    written: Written,
     totals: Totals,
     packets: u64,
 }
 
 impl Shard {
     pub(crate) fn new(protocols: Protocols, options: Options) -> Shard {
+        let budget = Budget::of(options.memory);
         Shard {
             protocols,
             options,
-            table: HashMap::default(),
-            book: Notebook::default(),
+            budget,
+            table: Table::new(),
+            weight: 0,
+            written: Written::new(budget.written),
             totals: Totals::default(),
             packets: 0,
         }
     }
 
     /// Hears a packet of one of its conversations.
-    pub(crate) fn hear(&mut self, key: Key, packet: &Arrived<'_>) {
+    pub(crate) fn hear(&mut self, key: &Key, packet: &Arrived<'_>) {
         self.packets += 1;
         if self.packets.is_multiple_of(SWEEP) {
             self.sweep(packet);
@@ -58,21 +66,25 @@ impl Shard {
         let mut surroundings = Surroundings {
             protocols: self.protocols,
             options: self.options,
-            book: &mut self.book,
+            budget: &self.budget,
+            book: &mut self.written.book,
         };
-        let conversation = match self.table.entry(key) {
-            hashbrown::hash_map::Entry::Occupied(entry) => {
-                let conversation = entry.into_mut();
-                if conversation.is_over_for(packet) {
-                    let old = std::mem::replace(conversation, Conversation::new(packet));
-                    old.finish(&mut surroundings, &mut self.totals);
-                }
-                conversation
+        let mut before = 0;
+        let conversation = self.table.entry(key, || Conversation::new(key, packet));
+        let Some(conversation) = conversation else {
+            return;
+        };
+        if conversation.has_heard() {
+            before = conversation.weight();
+            if conversation.is_over_for(packet) {
+                let old = std::mem::replace(conversation, Conversation::new(key, packet));
+                old.finish(&mut surroundings, &mut self.totals, false);
             }
-            hashbrown::hash_map::Entry::Vacant(entry) => entry.insert(Conversation::new(packet)),
-        };
+        }
         conversation.hear(packet, &mut surroundings);
-        if self.table.len() > MAX_CONVERSATIONS / SHARDS {
+        self.weight = (self.weight + conversation.weight()).saturating_sub(before);
+        self.written.weigh();
+        if self.weight > self.budget.following {
             self.evict();
         }
     }
@@ -80,49 +92,56 @@ impl Shard {
     /// Finishes the conversations that have been silent for long.
     fn sweep(&mut self, packet: &Arrived<'_>) {
         let now = packet.moment.time;
-        self.finish_where(|conversation| {
+        self.finish_where(false, |conversation| {
             now.since(conversation.last.time) > idle_limit(conversation.ip_protocol())
         });
     }
 
-    /// Makes room: finishes the quarter of the conversations that have been silent longest.
+    /// Makes room: finishes the conversations that are least useful to follow, a quarter of the memory.
+    /// First those in which nothing was said, then those that have been silent longest.
     fn evict(&mut self) {
-        let mut times: Vec<(u64, u64)> = self
+        let mut all: Vec<_> = self
             .table
-            .values()
-            .map(|conversation| (conversation.last.time.0, conversation.last.frame))
+            .iter()
+            .map(|conversation| (conversation.usefulness(), conversation.weight()))
             .collect();
-        let quarter = times.len() / 4;
-        let (_, bound, _) = times.select_nth_unstable(quarter);
-        let bound = *bound;
-        self.totals.evicted += quarter as u64;
-        self.finish_where(|conversation| {
-            (conversation.last.time.0, conversation.last.frame) < bound
+        all.sort_unstable();
+        let goal = self.budget.following / 4 * 3;
+        let (mut weight, mut bound, mut evicted) = (self.weight, None, 0);
+        for (usefulness, of) in all {
+            if weight <= goal {
+                break;
+            }
+            weight = weight.saturating_sub(of);
+            bound = Some(usefulness);
+            evicted += 1;
+        }
+        self.totals.evicted += evicted;
+        self.finish_where(true, |conversation| {
+            Some(conversation.usefulness()) <= bound
         });
     }
 
-    /// Finishes the conversations that a condition holds for, in the order in which they began.
-    fn finish_where(&mut self, is_over: impl Fn(&Conversation) -> bool) {
-        let mut over: Vec<Conversation> = self
-            .table
-            .extract_if(|_, conversation| is_over(conversation))
-            .map(|(_, conversation)| conversation)
-            .collect();
-        over.sort_unstable_by_key(Conversation::id);
-        let mut surroundings = Surroundings {
-            protocols: self.protocols,
-            options: self.options,
-            book: &mut self.book,
-        };
-        for conversation in over {
-            conversation.finish(&mut surroundings, &mut self.totals);
+    /// Finishes the conversations that a condition holds for, in the order in which they began; `early`
+    /// says that they would go on.
+    fn finish_where(&mut self, early: bool, is_over: impl Fn(&Conversation) -> bool) {
+        for conversation in self.table.take_where(is_over) {
+            self.weight = self.weight.saturating_sub(conversation.weight());
+            let mut surroundings = Surroundings {
+                protocols: self.protocols,
+                options: self.options,
+                budget: &self.budget,
+                book: &mut self.written.book,
+            };
+            conversation.finish(&mut surroundings, &mut self.totals, early);
+            self.written.weigh();
         }
     }
 
-    /// The end of the capture: what was written down, the payload bytes, and the conversations that had
-    /// to make room.
+    /// The end of the capture: what was written down, and what it adds up to.
     pub(crate) fn finish(mut self) -> (Notebook, Totals) {
-        self.finish_where(|_| true);
-        (self.book, self.totals)
+        self.finish_where(false, |_| true);
+        self.totals.dropped = self.written.dropped;
+        (self.written.book, self.totals)
     }
 }

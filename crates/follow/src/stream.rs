@@ -1,7 +1,7 @@
 //! Hearing a stream: both directions of a TCP conversation put in order, and lent to an analyzer.
 
 use overheard_ledger::{Account, Exposure, Time};
-use overheard_tap::limits::{MAX_UNDECIDED, MAX_UNTAKEN};
+use overheard_tap::limits::MAX_UNDECIDED;
 use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
 
 use crate::direction::{Direction, Piece, Segment};
@@ -151,9 +151,10 @@ impl Stream {
     }
 
     /// The end of the conversation: what waits is heard with its holes, then both sides end. `true`
-    /// where client and server have to change places and this has to be called again.
+    /// where client and server have to change places and this has to be called again. What nobody took goes
+    /// to the account `left`.
     #[must_use]
-    pub(crate) fn finish(&mut self, room: &mut Room<'_>) -> bool {
+    pub(crate) fn finish(&mut self, room: &mut Room<'_>, left: Account) -> bool {
         for side in [Side::Client, Side::Server] {
             while self.direction(side).has_held() {
                 self.pass_hole(room, side);
@@ -170,12 +171,29 @@ impl Stream {
         }
         for side in [Side::Client, Side::Server] {
             self.end(room, side);
-            self.abandon(room, side, Account::Unrecognised);
+            self.abandon(room, side, left);
         }
         if let State::Heard(mind) = &self.state {
             self.exposure = mind.exposure();
         }
         false
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let waits = |unread: &Unread| unread.bytes.capacity();
+        let [client, server] = &self.directions;
+        let [from_client, from_server] = &self.unread;
+        let mind = match &self.state {
+            State::Heard(mind) => mind.weight(),
+            State::Undecided { .. } | State::Over => 0,
+        };
+        size_of::<Stream>()
+            + client.held_bytes()
+            + server.held_bytes()
+            + waits(from_client)
+            + waits(from_server)
+            + mind
     }
 
     /// The protocols recognised, one after the other.
@@ -217,7 +235,7 @@ impl Stream {
     /// What has to be looked at after anything has changed: a hole that will not be filled, a stream
     /// that has become recognisable, a side that has ended.
     fn settle(&mut self, room: &mut Room<'_>, side: Side) -> bool {
-        while self.direction(side).is_overfull() {
+        while self.direction(side).is_overfull(room.budget.out_of_order) {
             self.pass_hole(room, side);
         }
         if self.decide(room, false) {
@@ -424,7 +442,7 @@ impl Stream {
 
     /// The analyzer waits for `need` bytes and has `left`: bounded. How many bytes were set aside.
     fn wait(&mut self, room: &mut Room<'_>, side: Side, left: usize, need: usize) -> usize {
-        if need > MAX_UNTAKEN {
+        if need > room.budget.untaken {
             room.books.accounts.add(Account::Limited, left as u64);
             self.count(room, side, Account::Limited);
             return left;

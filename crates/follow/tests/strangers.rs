@@ -149,6 +149,7 @@ fn threads(film: &Film, threads: usize) -> String {
         Options {
             threads,
             reveal: Reveal::Yes,
+            ..Options::default()
         },
     );
     let mut text = String::new();

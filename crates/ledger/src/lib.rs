@@ -5,6 +5,7 @@
 //! no input or output beyond turning records into NDJSON lines and back.
 
 mod exposure;
+mod footprint;
 mod hint;
 mod masked;
 mod record;

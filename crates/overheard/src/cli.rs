@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use overheard_follow::MIN_MEMORY;
 use overheard_ledger::Severity;
 
 /// A tap that you run on yourself: point it at a capture of your own line, and it says what a wiretap
@@ -51,6 +52,10 @@ pub struct Input {
     /// Threads that hear [default: as many as the machine has, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+    /// Memory that may be used, in bytes, or with K, M or G for 2^10, 2^20 or 2^30 of them; at least 16M. What does not fit
+    /// is set aside, the least useful first, and the report says how much
+    #[arg(long, value_name = "BYTES", default_value = "512M", value_parser = memory)]
+    pub memory: usize,
 }
 
 /// `overheard report`.
@@ -117,4 +122,22 @@ impl From<Level> for Severity {
             Level::Info => Severity::Info,
         }
     }
+}
+
+/// A number of bytes: `64M`.
+fn memory(text: &str) -> Result<usize, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (text.get(..at), 10),
+        Some((at, 'm' | 'M')) => (text.get(..at), 20),
+        Some((at, 'g' | 'G')) => (text.get(..at), 30),
+        _ => (Some(text), 0),
+    };
+    let bytes = digits
+        .and_then(|digits| digits.parse::<usize>().ok())
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or("not a number of bytes, such as 64M")?;
+    if bytes < MIN_MEMORY {
+        return Err(format!("less than {}M", MIN_MEMORY >> 20));
+    }
+    Ok(bytes)
 }

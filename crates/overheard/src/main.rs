@@ -103,7 +103,11 @@ fn hear(input: &Input) -> Result<Ledger> {
     let progress = std::cell::RefCell::new(Progress::default());
     let ledger = listen(
         &input.captures,
-        Options { threads, reveal },
+        Options {
+            threads,
+            reveal,
+            memory: input.memory,
+        },
         &mut |size| progress.borrow_mut().begin(size),
         &mut |position| progress.borrow_mut().at(position),
     );

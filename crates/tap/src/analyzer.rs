@@ -86,4 +86,10 @@ pub enum Next {
 pub trait Analyzer: Send {
     /// Hears what `side` said, and answers how far it understood.
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step;
+
+    /// Bytes of memory that it holds beyond a few hundred: windows of codings, messages that are put
+    /// together. Cheap: asked after every chunk.
+    fn held(&self) -> usize {
+        0
+    }
 }

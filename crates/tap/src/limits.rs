@@ -22,8 +22,6 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Conversations followed at the same time; beyond it those silent longest are taken for finished.
-    MAX_CONVERSATIONS: usize = 1 << 20;
     /// Fragments that wait for the rest of their datagrams.
     MAX_FRAGMENTS: usize = 1 << 16;
     /// Bytes of fragments that wait for the rest of their datagrams.

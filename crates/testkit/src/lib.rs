@@ -59,6 +59,7 @@ pub fn hear(protocols: &[&'static Protocol], pcap: &[u8]) -> HeardScene {
         Options {
             threads: 1,
             reveal: Reveal::Yes,
+            ..Options::default()
         },
     );
     let mut hints = heard.hints;

@@ -298,6 +298,7 @@ impl Film {
             Options {
                 threads: 1,
                 reveal: Reveal::Yes,
+                ..Options::default()
             },
         )
     }
