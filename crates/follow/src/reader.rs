@@ -282,10 +282,14 @@ impl Reader {
             self.leave(&packet, payload);
             return;
         };
-        let moment = decoded.batch.frames.get(index as usize).map(|frame| Moment {
-            frame: frame.number,
-            time: Time(frame.time),
-        });
+        let moment = decoded
+            .batch
+            .frames
+            .get(index as usize)
+            .map(|frame| Moment {
+                frame: frame.number,
+                time: Time(frame.time),
+            });
         if let (Transport::Fragment(fragment), Some(moment)) = (packet.transport, moment) {
             let arrived = defragment::Arrived {
                 addresses,

@@ -326,6 +326,14 @@ impl Analyzer for Dtls {
             }
         }
     }
+
+    fn held(&self) -> usize {
+        self.unfinished
+            .iter()
+            .flatten()
+            .map(|message| message.body.capacity())
+            .sum()
+    }
 }
 
 #[cfg(test)]

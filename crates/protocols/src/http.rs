@@ -160,6 +160,14 @@ impl Analyzer for Http {
         }
         Step::Took(0)
     }
+
+    fn held(&self) -> usize {
+        [&self.client, &self.server]
+            .into_iter()
+            .filter_map(|half| half.body.as_ref())
+            .map(Body::held)
+            .sum()
+    }
 }
 
 impl Http {
@@ -572,7 +580,7 @@ impl Half {
         let unsearched = bytes
             .get(self.scanned..bytes.len().min(most))
             .unwrap_or_default();
-        match unsearched.iter().position(|&byte| byte == b'\n') {
+        match memchr::memchr(b'\n', unsearched) {
             Some(at) => {
                 let end = self.scanned.saturating_add(at);
                 let line = bytes.get(..end).unwrap_or_default();

@@ -87,6 +87,10 @@ impl Analyzer for Llmnr {
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         self.0.hear(side, chunk, notes)
     }
+
+    fn held(&self) -> usize {
+        self.0.held()
+    }
 }
 
 #[cfg(test)]

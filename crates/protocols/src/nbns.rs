@@ -197,6 +197,10 @@ impl Analyzer for Nbns {
             Chunk::Gap(_) | Chunk::End => Step::Took(0),
         }
     }
+
+    fn held(&self) -> usize {
+        self.seen.held()
+    }
 }
 
 #[cfg(test)]

@@ -404,6 +404,16 @@ impl Analyzer for Quic {
             }
         }
     }
+
+    fn held(&self) -> usize {
+        self.attempts
+            .iter()
+            .map(|attempt| {
+                let streams = attempt.streams.iter().map(CryptoStream::held);
+                size_of::<Attempt>() + size_of::<[Keys; 2]>() + streams.sum::<usize>()
+            })
+            .sum()
+    }
 }
 
 #[cfg(test)]

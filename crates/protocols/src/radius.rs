@@ -203,6 +203,10 @@ impl Analyzer for Radius {
             Err(cut) => Step::NotMine(cut),
         }
     }
+
+    fn held(&self) -> usize {
+        self.seen.held()
+    }
 }
 
 #[cfg(test)]

@@ -82,9 +82,12 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Over::Datagram => sample.first(),
         Over::Stream => sample.first().trim_ascii_start(),
     };
-    let Some(line) = bytes.split(|&byte| byte == b'\n').next() else {
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    let line = bytes.get(..end).unwrap_or_default();
+    // A method or `SIP/2.0` begins with a letter.
+    if line.first().is_some_and(u8::is_ascii_control) {
         return Probe::No;
-    };
+    }
     if line.len() < bytes.len() || sample.whole {
         return if start_line(line).is_some() {
             Probe::Sure
@@ -324,6 +327,11 @@ impl Analyzer for Sip {
                 Step::Took(0)
             }
         }
+    }
+
+    fn held(&self) -> usize {
+        // The ids, the addresses and the evidence of a call take about as much again.
+        self.calls.len() * 2 * size_of::<Followed>()
     }
 }
 

@@ -307,6 +307,10 @@ impl Analyzer for Snmp {
             },
         }
     }
+
+    fn held(&self) -> usize {
+        self.seen.held()
+    }
 }
 
 #[cfg(test)]

@@ -174,7 +174,8 @@ fn may_be_version(bytes: &[u8]) -> bool {
 fn is_greeting(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     for _ in 0..16 {
-        let Some(end) = rest.iter().take(MAX_LINE).position(|&byte| byte == b'\n') else {
+        let line = rest.get(..MAX_LINE).unwrap_or(rest);
+        let Some(end) = memchr::memchr(b'\n', line) else {
             return false;
         };
         rest = rest.get(end + 1..).unwrap_or_default();

@@ -176,10 +176,10 @@ fn midway(bytes: &[u8]) -> Look {
 /// Where the first record that is nothing but a hello begins, among the first [`MAX_PREAMBLE`] bytes: TLS
 /// that begins inside another protocol, after what protocols call an upgrade or STARTTLS.
 fn find_hello(bytes: &[u8]) -> Option<usize> {
-    let windows = bytes
-        .windows(HEADER + handshake_messages::HEADER + 2)
-        .take(MAX_PREAMBLE);
-    for (at, window) in windows.enumerate() {
+    const WINDOW: usize = HEADER + handshake_messages::HEADER + 2;
+    let preamble = bytes.get(..MAX_PREAMBLE + WINDOW - 1).unwrap_or(bytes);
+    for at in memchr::memchr_iter(content::HANDSHAKE, preamble) {
+        let window = preamble.get(at..at + WINDOW).unwrap_or_default();
         let &[
             content::HANDSHAKE,
             3,
@@ -594,6 +594,10 @@ impl Analyzer for Tls {
                 Step::Took(0)
             }
         }
+    }
+
+    fn held(&self) -> usize {
+        self.sides.iter().map(|half| half.messages.held()).sum()
     }
 }
 

@@ -39,7 +39,10 @@ pub struct Evidence {
 impl Evidence {
     /// Evidence of these frames; kept ascending, each once, the first [`MAX_EVIDENCE`].
     pub fn new(frames: &[u64], time: Time) -> Evidence {
-        let mut frames = frames.to_vec();
+        Evidence::of(frames.to_vec(), time)
+    }
+
+    fn of(mut frames: Vec<u64>, time: Time) -> Evidence {
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(MAX_EVIDENCE);
@@ -150,9 +153,10 @@ impl<'a> Notes<'a> {
             .earlier
             .first()
             .map_or(self.context.time, |&(_, time)| time.min(self.context.time));
-        let mut frames: Vec<u64> = self.earlier.iter().map(|&(frame, _)| frame).collect();
+        let mut frames = Vec::with_capacity(self.earlier.len() + 1);
+        frames.extend(self.earlier.iter().map(|&(frame, _)| frame));
         frames.push(self.context.frame);
-        Evidence::new(&frames, time)
+        Evidence::of(frames, time)
     }
 
     /// Masks a secret, unless its owner asked for it to be revealed. Every password, token, subject

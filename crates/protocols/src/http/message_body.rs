@@ -41,6 +41,11 @@ impl Body {
         }
     }
 
+    /// Memory that it takes, in bytes.
+    pub fn held(&self) -> usize {
+        self.content.held()
+    }
+
     /// Hears the next bytes, chunking undone.
     pub fn hear(&mut self, bytes: &[u8], notes: &mut Notes<'_>) {
         self.last = (notes.frame(), notes.now());

@@ -21,6 +21,11 @@ pub(super) struct CryptoStream {
 }
 
 impl CryptoStream {
+    /// Memory that it takes, in bytes.
+    pub(super) fn held(&self) -> usize {
+        self.data.capacity() + self.pieces.capacity() * size_of::<(usize, usize)>()
+    }
+
     /// Puts a piece in its place; the first copy of a byte stays. `false` where a limit set it aside.
     pub(super) fn insert(&mut self, offset: u64, bytes: &[u8]) -> bool {
         let Ok(start) = usize::try_from(offset) else {

@@ -60,7 +60,19 @@ enum Decoder {
     Deflate(Box<DeflateDecoder<Sink>>),
 }
 
+/// Memory of a coding: its window, its buffer and its tables.
+const CODING: usize = 80 * 1024;
+
 impl Content {
+    /// Memory that it takes, in bytes.
+    pub fn held(&self) -> usize {
+        let excerpt = self.sink().excerpt.as_ref().map_or(0, Vec::capacity);
+        match self.decoder {
+            Decoder::Identity(_) | Decoder::Undecided(_) => excerpt,
+            Decoder::Gzip(_) | Decoder::Zlib(_) | Decoder::Deflate(_) => CODING + excerpt,
+        }
+    }
+
     /// A content in this coding. All of it is kept for the summary where it has at most `excerpt` bytes.
     pub fn new(coding: Coding, excerpt: usize) -> Content {
         let coded = coding != Coding::Identity;

@@ -60,6 +60,11 @@ impl Listener {
         }
     }
 
+    /// See [`overheard_tap::Analyzer::held`].
+    pub(crate) fn held(&self) -> usize {
+        self.seen.held()
+    }
+
     /// See [`overheard_tap::Analyzer::hear`].
     pub(crate) fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         match (chunk, notes.over()) {

@@ -62,6 +62,11 @@ pub enum Event<'a> {
 }
 
 impl Messages {
+    /// Memory of the message that is put together, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// Hears bytes up to the end of one message.
     pub fn hear<'a>(&mut self, bytes: &'a [u8]) -> Heard<'a> {
         let missing = match self.present {

@@ -33,7 +33,11 @@ pub fn look(bytes: &[u8]) -> Look {
         }
         return status(line).map_or(Look::No, |_| Look::Status);
     }
-    let method = bytes.iter().take_while(|&&byte| is_token(byte)).count();
+    let method = bytes
+        .iter()
+        .take(MAX_METHOD + 1)
+        .take_while(|&&byte| is_token(byte))
+        .count();
     match bytes.get(method) {
         None if method <= MAX_METHOD => return Look::More,
         Some(b' ' | b'\t') if (1..=MAX_METHOD).contains(&method) => {}

@@ -23,28 +23,19 @@ pub fn fingerprint(protocol: &str, hello: &ClientHello) -> Option<String> {
         .copied()
         .map(final_version)
         .max_by_key(|&version| age(version));
-    let mut suites: Vec<String> = hello
-        .cipher_suites
-        .iter()
-        .map(|suite| format!("{suite:04x}"))
-        .collect();
+    let mut suites = hello.cipher_suites.clone();
     suites.sort_unstable();
-    let mut extensions: Vec<String> = hello
+    let mut extensions: Vec<u16> = hello
         .extensions
         .iter()
+        .copied()
         .filter(|number| !TOLD_APART.contains(number))
-        .map(|number| format!("{number:04x}"))
         .collect();
     extensions.sort_unstable();
-    let mut last = extensions.join(",");
+    let mut last = list(&extensions);
     if !hello.signature_algorithms.is_empty() {
         last.push('_');
-        let signatures: Vec<String> = hello
-            .signature_algorithms
-            .iter()
-            .map(|number| format!("{number:04x}"))
-            .collect();
-        last.push_str(&signatures.join(","));
+        last.push_str(&list(&hello.signature_algorithms));
     }
     Some(format!(
         "{carrier}{}{}{:02}{:02}{}_{}_{}",
@@ -57,7 +48,7 @@ pub fn fingerprint(protocol: &str, hello: &ClientHello) -> Option<String> {
         hello.cipher_suites.len().min(99),
         hello.extensions.len().min(99),
         application(hello.alpn.first().map_or(&[], Vec::as_slice)),
-        hash(&suites.join(",")),
+        hash(&list(&suites)),
         if extensions.is_empty() {
             NOTHING.to_owned()
         } else {
@@ -102,6 +93,24 @@ fn application(name: &[u8]) -> String {
         return [char::from(first), char::from(last)].iter().collect();
     }
     format!("{:x}{:x}", first >> 4, last & 0x0f)
+}
+
+/// Numbers in four hexadecimal digits each, with commas between them.
+fn list(numbers: &[u16]) -> String {
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let mut text = String::with_capacity(numbers.len() * 5);
+    for (index, number) in numbers.iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        for shift in [12, 8, 4, 0] {
+            let digit = DIGITS.get(usize::from(number >> shift & 0xf));
+            text.push(digit.copied().unwrap_or('0'));
+        }
+    }
+    text
 }
 
 /// The first twelve hexadecimal digits of the SHA-256 of a list; zeros for the empty list.

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash};
 
+use foldhash::quality::RandomState;
+
 /// Things that one conversation remembers having written down. Where they are more, all are forgotten
 /// and the remembering begins again: a repetition costs a record, a full memory would cost more.
 pub(crate) const MAX_REMEMBERED: usize = 16 * 1024;
@@ -12,10 +14,15 @@ pub(crate) const MAX_REMEMBERED: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     first: Option<u64>,
-    more: HashSet<u64>,
+    more: HashSet<u64, RandomState>,
 }
 
 impl Seen {
+    /// Memory that it takes, in bytes: hashes, and a byte for each in the table.
+    pub(crate) fn held(&self) -> usize {
+        self.more.capacity() * 9
+    }
+
     /// Whether `what` was not seen before; from now on it was.
     pub(crate) fn is_new(&mut self, what: &(impl Hash + ?Sized)) -> bool {
         let hash = self.more.hasher().hash_one(what);

@@ -1,0 +1,143 @@
+//! The memory that records and hints take: what a budget is kept by.
+
+use crate::{Body, Certificate, Hint, HintBody, Masked, Record};
+
+/// What an allocation takes beyond its bytes.
+const OVERHEAD: usize = 16;
+
+fn text(text: &str) -> usize {
+    if text.is_empty() {
+        0
+    } else {
+        text.len() + OVERHEAD
+    }
+}
+
+fn maybe(string: Option<&String>) -> usize {
+    string.map_or(0, |string| text(string))
+}
+
+fn masked(secret: Option<&Masked>) -> usize {
+    secret.map_or(0, |secret| text(secret.as_str()))
+}
+
+fn list(strings: &[String]) -> usize {
+    strings
+        .iter()
+        .map(|string| size_of::<String>() + text(string))
+        .sum()
+}
+
+impl Record {
+    /// About how many bytes of memory it takes.
+    pub fn footprint(&self) -> usize {
+        size_of::<Record>() + OVERHEAD + size_of_val(self.frames.as_slice()) + self.body.footprint()
+    }
+}
+
+impl Body {
+    /// About how many bytes it takes outside of the record.
+    fn footprint(&self) -> usize {
+        let (boxed, strings) = match self {
+            Body::Capture(capture) => (size_of_val(&**capture), list(&capture.notices)),
+            Body::Conversation(conversation) => (
+                size_of_val(&**conversation),
+                maybe(conversation.community_id.as_ref())
+                    + text(&conversation.transport)
+                    + maybe(conversation.protocol.as_ref())
+                    + list(&conversation.encapsulation)
+                    + list(&conversation.server_names),
+            ),
+            Body::Handshake(handshake) => (
+                size_of_val(&**handshake),
+                text(&handshake.protocol)
+                    + [
+                        &handshake.version,
+                        &handshake.cipher_suite,
+                        &handshake.key_exchange,
+                        &handshake.server_name,
+                        &handshake.alpn,
+                        &handshake.ja4,
+                        &handshake.client_software,
+                        &handshake.server_software,
+                    ]
+                    .into_iter()
+                    .map(|string| maybe(string.as_ref()))
+                    .sum::<usize>()
+                    + list(&handshake.offered_key_exchange)
+                    + handshake.certificate.as_ref().map_or(0, of_certificate),
+            ),
+            Body::Name(name) => (0, text(&name.source) + text(&name.name)),
+            Body::Request(request) => (
+                size_of_val(&**request),
+                text(&request.method)
+                    + maybe(request.host.as_ref())
+                    + maybe(request.target.as_ref()),
+            ),
+            Body::Credential(credential) => (
+                size_of_val(&**credential),
+                text(&credential.protocol)
+                    + text(&credential.mechanism)
+                    + maybe(credential.user.as_ref())
+                    + masked(credential.secret.as_ref()),
+            ),
+            Body::Call(call) => (
+                size_of_val(&**call),
+                text(&call.call_id)
+                    + maybe(call.from.as_ref())
+                    + maybe(call.to.as_ref())
+                    + masked(call.digits.as_ref()),
+            ),
+            Body::Media(media) => (
+                size_of_val(&**media),
+                text(&media.ssrc)
+                    + maybe(media.codec.as_ref())
+                    + text(&media.protection)
+                    + maybe(media.call_id.as_ref()),
+            ),
+            Body::Message(message) => (
+                size_of_val(&**message),
+                text(&message.protocol)
+                    + maybe(message.from.as_ref())
+                    + list(&message.to)
+                    + masked(message.subject.as_ref())
+                    + maybe(message.sha256.as_ref()),
+            ),
+            Body::Object(object) => (
+                size_of_val(&**object),
+                text(&object.protocol)
+                    + maybe(object.name.as_ref())
+                    + maybe(object.media_type.as_ref())
+                    + maybe(object.sha256.as_ref()),
+            ),
+            Body::Finding(finding) => (size_of_val(&**finding), text(&finding.learns)),
+        };
+        boxed + OVERHEAD + strings
+    }
+}
+
+fn of_certificate(certificate: &Certificate) -> usize {
+    text(&certificate.subject)
+        + text(&certificate.issuer)
+        + list(&certificate.names)
+        + text(&certificate.key)
+        + text(&certificate.signature)
+}
+
+impl Hint {
+    /// About how many bytes of memory it takes.
+    pub fn footprint(&self) -> usize {
+        let body = match &self.body {
+            HintBody::Resolved { name, .. } => text(name),
+            HintBody::Expect { label, details, .. } => {
+                maybe(label.as_ref())
+                    + details
+                        .iter()
+                        .map(|(key, value)| 2 * size_of::<String>() + text(key) + text(value))
+                        .sum::<usize>()
+            }
+            HintBody::Observed { learns, .. } => text(learns),
+        };
+        size_of::<Hint>() + OVERHEAD + size_of_val(self.frames.as_slice()) + body
+    }
+}
