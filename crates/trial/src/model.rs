@@ -42,7 +42,9 @@ impl Model {
     /// Holds what was heard (as the tape writes it) against the model. `patient`: whether every hole
     /// was waited for to the end; else bytes that came late may be missing.
     pub(crate) fn agrees(&self, taped: &str, patient: bool) {
-        let mut at = 0u64;
+        let first = self.copies.keys().next().copied().unwrap_or(0);
+        // Of a hole before anybody spoke nobody is told.
+        let mut at = if taped.starts_with('[') { 0 } else { first };
         let mut rest = taped;
         while !rest.is_empty() {
             if let Some(hole) = rest.strip_prefix('[') {

@@ -4,6 +4,7 @@
 //! The conversations are the committed seeds of the fuzz target `protocols`: every protocol of the
 //! registry that real captures have.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -64,32 +65,43 @@ fn heard(captures: &[&Frames]) -> Ledger {
     ledger
 }
 
-/// A record without what depends on how the bytes came in packets.
-fn content(record: &Record) -> Option<Value> {
+/// A record without what depends on how the bytes came in packets, and how many times it stands for.
+fn content(record: &Record) -> (String, u64) {
     let mut value = serde_json::to_value(record).expect("a record is JSON");
-    let fields = value.as_object_mut()?;
-    for field in ["frames", "time", "conversation"] {
+    let fields = value.as_object_mut().expect("a record is an object");
+    for field in ["frames", "time", "conversation", "conversations"] {
         fields.remove(field);
     }
     if let Body::Conversation(_) = record.body {
-        for field in ["id", "packets", "bytes", "start", "end", "accounts"] {
+        for field in ["id", "packets", "bytes", "start", "end"] {
             fields.remove(field);
         }
+        // Copies are counted, and say nothing new.
+        if let Some(accounts) = fields.get_mut("accounts").and_then(Value::as_object_mut) {
+            accounts.remove("duplicate");
+        }
     }
-    Some(value)
+    let count = match &record.body {
+        // Findings that say the same are one, with their count.
+        Body::Finding(_) => fields
+            .remove("count")
+            .and_then(|count| count.as_u64())
+            .unwrap_or(0),
+        _ => 1,
+    };
+    (value.to_string(), count)
 }
 
-/// The content of a ledger, in an order of its own.
-fn contents(ledger: &Ledger) -> Vec<String> {
-    let mut lines: Vec<String> = ledger
-        .records
-        .iter()
-        .filter(|record| !matches!(record.body, Body::Capture(_)))
-        .filter_map(content)
-        .map(|value| value.to_string())
-        .collect();
-    lines.sort();
-    lines
+/// The content of ledgers together: each record, and how often.
+fn contents(ledgers: &[&Ledger]) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for record in ledgers.iter().flat_map(|ledger| &ledger.records) {
+        if !matches!(record.body, Body::Capture(_)) {
+            let (line, count) = content(record);
+            *all.entry(line).or_insert(0) += count;
+        }
+    }
+    all
 }
 
 /// The ledger as it is printed, but for the names of the files.
@@ -168,8 +180,8 @@ proptest! {
     ) {
         let scenario = which.get(scenarios());
         prop_assume!(scenario.over == Over::Stream);
-        let whole = contents(&heard(&[&played(scenario, 0, 0)]));
-        let cut = contents(&heard(&[&played(scenario, 0, segment)]));
+        let whole = contents(&[&heard(&[&played(scenario, 0, 0)])]);
+        let cut = contents(&[&heard(&[&played(scenario, 0, segment)])]);
         prop_assert_eq!(cut, whole);
     }
 
@@ -183,8 +195,8 @@ proptest! {
         prop_assume!(scenario.over == Over::Stream);
         // One side at a time: what crosses on the way may be understood in another order.
         let frames = played(&one_sided(scenario), 0, segment);
-        let whole = contents(&heard(&[&frames]));
-        let shuffled = contents(&heard(&[&on_the_way(&frames, &late)]));
+        let whole = contents(&[&heard(&[&frames])]);
+        let shuffled = contents(&[&heard(&[&on_the_way(&frames, &late)])]);
         prop_assert_eq!(shuffled, whole);
     }
 
@@ -195,16 +207,15 @@ proptest! {
         let [one, other] = [0, 1].map(|number| played(which[number].get(scenarios()), number, 0));
         let ledgers = [heard(&[&one]), heard(&[&other])];
         let both = heard(&[&merged(&one, &other)]);
-        let mut union: Vec<String> = ledgers.iter().flat_map(contents).collect();
-        union.sort();
-        prop_assert_eq!(&contents(&both), &union);
+        let union = contents(&[&ledgers[0], &ledgers[1]]);
+        prop_assert_eq!(&contents(&[&both]), &union);
         let sum = |of: fn(&Ledger) -> u64| ledgers.iter().map(of).sum::<u64>();
         let payload = |ledger: &Ledger| ledger.capture().map_or(0, |capture| capture.payload_bytes);
         let read = |ledger: &Ledger| ledger.capture().map_or(0, |capture| capture.accounts.read);
         prop_assert_eq!(payload(&both), sum(payload));
         prop_assert_eq!(read(&both), sum(read));
         // Given as two files they are one capture too.
-        prop_assert_eq!(contents(&heard(&[&one, &other])), union);
+        prop_assert_eq!(contents(&[&heard(&[&one, &other])]), union);
     }
 
     #[test]
