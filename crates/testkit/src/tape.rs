@@ -34,7 +34,9 @@ struct Tape {
 
 /// Bytes as [`TAPE`] writes them.
 pub fn as_taped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('?');
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
 }
 
 impl Analyzer for Tape {

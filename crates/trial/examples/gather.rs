@@ -107,7 +107,7 @@ fn gather(from: &Path, to: &Path) -> Result<(), Box<dyn Error>> {
     }
     let mut dice = Dice::new(1);
     for index in 0..64 {
-        let length = 8 + dice.below(600);
+        let length = 8 + dice.below(200);
         let seed: Vec<u8> = (0..length).map(|_| dice.below(256) as u8).collect();
         fs::write(reassembly.join(format!("{index:02}")), seed)?;
     }

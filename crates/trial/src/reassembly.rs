@@ -20,7 +20,7 @@ const BOUNDS: Bounds = Bounds {
 };
 
 /// Packets of one input.
-const PACKETS: usize = 300;
+const PACKETS: usize = 200;
 
 static ONLY_TAPE: &[&Protocol] = &[&TAPE];
 
