@@ -12,20 +12,20 @@ use crate::bounds::Bounds;
 
 /// What a capture may cost, and all that is made of it.
 const BOUNDS: Bounds = Bounds {
-    memory: (48 << 20, 4096),
-    allocated: (64 << 20, 65_536),
-    time: (500_000_000, 200_000),
+    memory: (24 << 20, 256),
+    allocated: (48 << 20, 4096),
+    time: (500_000_000, 50_000),
 };
 
 /// Where it is packed its size does not say how much there is: memory is bounded all the same.
 const PACKED: Bounds = Bounds {
-    memory: (256 << 20, 4096),
+    memory: (128 << 20, 256),
     allocated: (u64::MAX / 2, 0),
     time: (60_000_000_000, 0),
 };
 
 /// Bytes of ledger for each byte of the capture, and whatever the capture.
-const LEDGER: (usize, usize) = (64 << 10, 400);
+const LEDGER: (usize, usize) = (64 << 10, 40);
 
 pub(crate) fn run(input: &[u8]) {
     let packed = input.starts_with(&[0x1f, 0x8b]) || input.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]);

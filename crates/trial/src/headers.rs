@@ -9,7 +9,7 @@ use crate::given::Given;
 const BOUNDS: Bounds = Bounds {
     memory: (0, 0),
     allocated: (0, 0),
-    time: (50_000_000, 10_000),
+    time: (20_000_000, 1000),
 };
 
 const ETHERNET: usize = 14;

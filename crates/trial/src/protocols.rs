@@ -19,13 +19,13 @@ use crate::given::Given;
 
 /// What a conversation may cost, by the bytes of its capture.
 const BOUNDS: Bounds = Bounds {
-    memory: (32 << 20, 1024),
-    allocated: (64 << 20, 32_768),
-    time: (500_000_000, 100_000),
+    memory: (8 << 20, 128),
+    allocated: (16 << 20, 1024),
+    time: (250_000_000, 20_000),
 };
 
-/// Records that a byte of capture may make, and whatever the capture.
-const RECORDS: (usize, usize) = (64, 1);
+/// Records that any capture may make, and the bytes of capture that it takes for one more.
+const RECORDS: (usize, usize) = (64, 4);
 
 /// Packets of one scenario, about: the cutting is coarser where there would be more.
 const PACKETS: usize = 512;
@@ -256,7 +256,7 @@ fn forced(scenario: &Scenario, pcap: &[u8]) {
 
 fn bounded(records: usize, pcap: &[u8]) {
     let (base, each) = RECORDS;
-    let most = base + each * pcap.len();
+    let most = base + pcap.len() / each;
     assert!(
         records <= most,
         "{} bytes make {records} records",

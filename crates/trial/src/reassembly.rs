@@ -14,9 +14,9 @@ use crate::model::Model;
 
 /// What a capture may cost, by its bytes. The tape itself keeps all that it hears.
 const BOUNDS: Bounds = Bounds {
-    memory: (16 << 20, 512),
-    allocated: (32 << 20, 16_384),
-    time: (500_000_000, 50_000),
+    memory: (4 << 20, 64),
+    allocated: (4 << 20, 128),
+    time: (250_000_000, 10_000),
 };
 
 /// Packets of one input.
