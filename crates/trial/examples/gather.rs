@@ -271,6 +271,7 @@ fn recognised(path: &Path) -> Result<HashMap<Ends, (SocketAddr, String)>, Box<dy
     let options = Options {
         threads: 1,
         reveal: Reveal::No,
+        ..Options::default()
     };
     let ledger = listen_to(&mut captures, options, &mut |_| {})?;
     let mut names = HashMap::new();

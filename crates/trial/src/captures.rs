@@ -56,6 +56,7 @@ fn everything(input: &[u8], threads: usize) -> String {
     let options = Options {
         threads,
         reveal: Reveal::Yes,
+        ..Options::default()
     };
     let Ok(ledger) = listen_to(&mut captures, options, &mut |_| {}) else {
         return String::new();

@@ -233,6 +233,7 @@ fn recognised(pcap: &[u8]) {
     let options = Options {
         threads: 1,
         reveal: Reveal::No,
+        ..Options::default()
     };
     let ledger = listen_to(&mut captures, options, &mut |_| {}).expect("a scene can be read");
     bounded(ledger.records.len(), pcap);
@@ -244,6 +245,7 @@ fn forced(scenario: &Scenario, pcap: &[u8]) {
     let options = Options {
         threads: 1,
         reveal: Reveal::Yes,
+        ..Options::default()
     };
     let heard = follow_registry(registry_led_by(scenario.meant()), pcap, options);
     bounded(heard.records.len() + heard.hints.len(), pcap);

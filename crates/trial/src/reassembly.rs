@@ -266,6 +266,7 @@ impl Film {
         let options = Options {
             threads: 1,
             reveal: Reveal::Yes,
+            ..Options::default()
         };
         follow_registry(ONLY_TAPE, &pcap(&self.frames), options)
     }

@@ -59,6 +59,7 @@ fn heard(captures: &[&Frames]) -> Ledger {
     let options = Options {
         threads: 1,
         reveal: Reveal::Yes,
+        ..Options::default()
     };
     let ledger = listen(&files.0, options, &mut |_| {}, &mut |_| {}).expect("captures can be read");
     assert!(ledger.conserves());
