@@ -4,7 +4,7 @@
 //! The conversations are the committed seeds of the fuzz target `protocols`: every protocol of the
 //! registry that real captures have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -25,6 +25,17 @@ fn scenarios() -> &'static [Scenario] {
     ALL.get_or_init(|| {
         let seeds = seeds::committed("protocols");
         seeds.iter().map(|seed| Scenario::read(seed)).collect()
+    })
+}
+
+fn streams() -> &'static [Scenario] {
+    static ALL: OnceLock<Vec<Scenario>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let streams = scenarios().iter();
+        streams
+            .filter(|scenario| scenario.over == Over::Stream)
+            .cloned()
+            .collect()
     })
 }
 
@@ -82,6 +93,11 @@ fn content(record: &Record) -> (String, u64) {
             accounts.remove("duplicate");
         }
     }
+    if let Body::Call(_) = record.body {
+        for field in ["start", "answer", "end"] {
+            fields.remove(field);
+        }
+    }
     let count = match &record.body {
         // Findings that say the same are one, with their count.
         Body::Finding(_) => fields
@@ -91,6 +107,16 @@ fn content(record: &Record) -> (String, u64) {
         _ => 1,
     };
     (value.to_string(), count)
+}
+
+fn calls(ledger: &Ledger) -> BTreeSet<&str> {
+    let records = ledger.records.iter();
+    records
+        .filter_map(|record| match &record.body {
+            Body::Call(call) => Some(call.call_id.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// The content of ledgers together: each record, and how often.
@@ -138,30 +164,33 @@ fn played(scenario: &Scenario, number: usize, segment: u8) -> Frames {
     frames.map(|(time, frame)| (time + shift, frame)).collect()
 }
 
-/// What happens to packets on the way: each may come twice, and pass those before it.
+/// What happens to packets on the way: each may come twice, and pass those before it that the same side
+/// sent since the other side spoke. (What crosses the other side's answer may mean something else.)
 fn on_the_way(frames: &Frames, late: &[(usize, bool)]) -> Frames {
-    let mut order: Vec<(usize, usize)> = Vec::new();
-    for (index, _) in frames.iter().enumerate() {
-        // The opening stays where it is: who calls is seen from it.
-        let (late, twice) = if index < 3 {
-            (0, false)
-        } else {
-            late[index % late.len()]
-        };
-        order.push((index + late, index));
+    let mut order: Vec<(usize, usize, usize)> = Vec::new();
+    let mut turn = 0;
+    for (index, (_, frame)) in frames.iter().enumerate() {
+        if index > 0 && source(frame) != source(&frames[index - 1].1) {
+            turn += 1;
+        }
+        let (late, twice) = late[index % late.len()];
+        order.push((turn, index + late, index));
         if twice {
-            order.push((index + late + 2, index));
+            order.push((turn, index + late + 2, index));
         }
     }
     order.sort();
-    let times = order
-        .iter()
+    let begin = frames[0].0;
+    let frames = order.iter().map(|(_, _, index)| frames[*index].1.clone());
+    frames
         .enumerate()
-        .map(|(place, _)| frames[0].0 + 1_000_000 * place as u64);
-    times
-        .zip(&order)
-        .map(|(time, (_, index))| (time, frames[*index].1.clone()))
+        .map(|(place, frame)| (begin + 1_000_000 * place as u64, frame))
         .collect()
+}
+
+/// The source address of an IPv4 packet in Ethernet.
+fn source(frame: &[u8]) -> &[u8] {
+    &frame[26..30]
 }
 
 /// Captures merged by time: no two frames have the same.
@@ -172,15 +201,14 @@ fn merged(one: &Frames, other: &Frames) -> Frames {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
     #[test]
     fn any_cutting_of_real_streams_is_heard_the_same(
         which in any::<prop::sample::Index>(),
         segment in prop_oneof![1u8..8, 1u8..=255],
     ) {
-        let scenario = which.get(scenarios());
-        prop_assume!(scenario.over == Over::Stream);
+        let scenario = which.get(streams());
         let whole = contents(&[&heard(&[&played(scenario, 0, 0)])]);
         let cut = contents(&[&heard(&[&played(scenario, 0, segment)])]);
         prop_assert_eq!(cut, whole);
@@ -192,10 +220,8 @@ proptest! {
         segment in 20u8..=255,
         late in prop::collection::vec((0usize..6, any::<bool>()), 1..20),
     ) {
-        let scenario = which.get(scenarios());
-        prop_assume!(scenario.over == Over::Stream);
-        // One side at a time: what crosses on the way may be understood in another order.
-        let frames = played(&one_sided(scenario), 0, segment);
+        let scenario = which.get(streams());
+        let frames = played(scenario, 0, segment);
         let whole = contents(&[&heard(&[&frames])]);
         let shuffled = contents(&[&heard(&[&on_the_way(&frames, &late)])]);
         prop_assert_eq!(shuffled, whole);
@@ -207,6 +233,9 @@ proptest! {
     ) {
         let [one, other] = [0, 1].map(|number| played(which[number].get(scenarios()), number, 0));
         let ledgers = [heard(&[&one]), heard(&[&other])];
+        // What both say of one call is one call.
+        let calls = [0, 1].map(|number| calls(&ledgers[number]));
+        prop_assume!(calls[0].is_disjoint(&calls[1]));
         let both = heard(&[&merged(&one, &other)]);
         let union = contents(&[&ledgers[0], &ledgers[1]]);
         prop_assert_eq!(&contents(&[&both]), &union);
@@ -243,15 +272,15 @@ proptest! {
     }
 }
 
-/// A scenario with only what its first speaker says.
-fn one_sided(scenario: &Scenario) -> Scenario {
-    let first = scenario.said.first().map(std::mem::discriminant);
-    let said = scenario.said.iter();
-    Scenario {
-        said: said
-            .filter(|said| Some(std::mem::discriminant(*said)) == first)
-            .cloned()
-            .collect(),
-        ..scenario.clone()
+#[test]
+fn the_conversations_are_of_many_protocols() {
+    let mut names = BTreeSet::new();
+    for scenario in scenarios() {
+        for record in heard(&[&played(scenario, 0, 0)]).records {
+            if let Body::Conversation(conversation) = record.body {
+                names.extend(conversation.protocol);
+            }
+        }
     }
+    assert!(names.len() > 30, "{names:?}");
 }
