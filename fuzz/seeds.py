@@ -2,13 +2,15 @@
 """The packed seeds: every one after its length, two bytes, the higher first.
 
     seeds.py unpack FROM TO    the seeds of the packed files in FROM, one file each in TO
-    seeds.py pack FROM TO      the files in FROM as packed files in TO, in place of what is there
+    seeds.py pack FROM TO FIRST  the files in FROM as packed files in TO, in place of what is there: those
+                                 that are in FIRST too, then the smallest while it is 100 KB
 """
 import hashlib
 import pathlib
 import sys
 
 PACK = 64 << 10
+ROOM = 100_000
 
 
 def unpack(source, target):
@@ -22,12 +24,20 @@ def unpack(source, target):
             at = end
 
 
-def pack(source, target):
-    seeds = {file.read_bytes() for file in source.iterdir() if file.is_file()}
+def contents(folder):
+    return {file.read_bytes() for file in folder.iterdir()}
+
+
+def pack(source, target, first):
+    first = contents(first)
+    chosen, size = [], 0
+    for seed in sorted(contents(source), key=lambda seed: (seed not in first, len(seed), seed)):
+        size += len(seed) + 2
+        if seed not in first and size > ROOM:
+            break
+        chosen.append(seed)
     packs = [b""]
-    for seed in sorted(seeds, key=lambda seed: (len(seed), seed)):
-        if len(seed) > 0xFFFF:
-            continue
+    for seed in chosen:
         if len(packs[-1]) + len(seed) + 2 > PACK:
             packs.append(b"")
         packs[-1] += len(seed).to_bytes(2, "big") + seed
@@ -38,9 +48,10 @@ def pack(source, target):
 
 
 def main():
-    what, source, target = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
-    target.mkdir(parents=True, exist_ok=True)
-    {"pack": pack, "unpack": unpack}[what](source, target)
+    what, *folders = sys.argv[1:]
+    folders = [pathlib.Path(folder) for folder in folders]
+    folders[1].mkdir(parents=True, exist_ok=True)
+    {"pack": pack, "unpack": unpack}[what](*folders)
 
 
 main()

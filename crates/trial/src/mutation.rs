@@ -11,7 +11,7 @@ impl Dice {
     }
 
     /// Any number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -20,11 +20,11 @@ impl Dice {
 
     /// A number below `end`; 0 where there is none.
     pub fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 11) % (end.max(1) as u64)) as usize
+        ((self.number() >> 11) % (end.max(1) as u64)) as usize
     }
 
     fn byte(&mut self) -> u8 {
-        (self.next() >> 24) as u8
+        (self.number() >> 24) as u8
     }
 }
 
