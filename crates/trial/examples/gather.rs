@@ -242,6 +242,7 @@ impl Gathered {
             closed: stream,
             port: port.map_or(255, |port| u8::try_from(port).unwrap_or(255)),
             segment: 0,
+            tight: false,
             said: turns,
         };
         if kept.len() < EACH && !kept.contains(&scenario) {

@@ -6,7 +6,7 @@ use std::io::Cursor;
 use std::sync::OnceLock;
 
 use overheard::listen::{listen_to, rules};
-use overheard_follow::Options;
+use overheard_follow::{DEFAULT_MEMORY, MIN_MEMORY, Options};
 use overheard_ledger::{HintBody, Reveal};
 use overheard_protocols::PROTOCOLS;
 use overheard_source::Captures;
@@ -66,6 +66,8 @@ pub struct Scenario {
     pub port: u8,
     /// Bytes of a segment; 0 for the usual.
     pub segment: u8,
+    /// Whether it has to be heard with the least memory.
+    pub tight: bool,
     /// What is said.
     pub said: Vec<Said>,
 }
@@ -74,6 +76,7 @@ const FORCED: u8 = 1;
 const DATAGRAMS: u8 = 2;
 const MIDSTREAM: u8 = 4;
 const CLOSED: u8 = 8;
+const TIGHT: u8 = 16;
 
 impl Scenario {
     /// Reads a scenario: protocol, flags, port and segment size, a byte each; then turn by turn a byte that
@@ -112,6 +115,7 @@ impl Scenario {
             closed: flags & CLOSED != 0,
             port,
             segment,
+            tight: flags & TIGHT != 0,
             said,
         }
     }
@@ -122,7 +126,8 @@ impl Scenario {
         let flags = flag(self.forced, FORCED)
             | flag(self.over == Over::Datagram, DATAGRAMS)
             | flag(self.midstream, MIDSTREAM)
-            | flag(self.closed, CLOSED);
+            | flag(self.closed, CLOSED)
+            | flag(self.tight, TIGHT);
         let mut bytes = vec![self.protocol, flags, self.port, self.segment];
         for said in &self.said {
             let (kind, what) = match said {
@@ -149,6 +154,15 @@ impl Scenario {
     /// The protocol that the scenario is meant for.
     fn meant(&self) -> usize {
         usize::from(self.protocol) % PROTOCOLS.len()
+    }
+
+    /// Memory that may be used.
+    fn memory(&self) -> usize {
+        if self.tight {
+            MIN_MEMORY
+        } else {
+            DEFAULT_MEMORY
+        }
     }
 
     /// Port of the server.
@@ -221,19 +235,19 @@ pub(crate) fn run(input: &[u8]) {
         if scenario.forced {
             forced(&scenario, &pcap);
         } else {
-            recognised(&pcap);
+            recognised(&scenario, &pcap);
         }
     });
 }
 
 /// Whoever recognises it hears it; what they say is joined and judged.
-fn recognised(pcap: &[u8]) {
+fn recognised(scenario: &Scenario, pcap: &[u8]) {
     let reader = Box::new(Cursor::new(pcap.to_vec()));
     let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
     let options = Options {
         threads: 1,
         reveal: Reveal::No,
-        ..Options::default()
+        memory: scenario.memory(),
     };
     let ledger = listen_to(&mut captures, options, &mut |_| {}).expect("a scene can be read");
     bounded(ledger.records.len(), pcap);
@@ -245,7 +259,7 @@ fn forced(scenario: &Scenario, pcap: &[u8]) {
     let options = Options {
         threads: 1,
         reveal: Reveal::Yes,
-        ..Options::default()
+        memory: scenario.memory(),
     };
     let heard = follow_registry(registry_led_by(scenario.meant()), pcap, options);
     bounded(heard.records.len() + heard.hints.len(), pcap);
@@ -319,6 +333,7 @@ mod tests {
             closed: true,
             port: 1,
             segment: 7,
+            tight: true,
             said: vec![
                 Said::Client(b"EHLO".to_vec()),
                 Said::Lost(false, 300),
