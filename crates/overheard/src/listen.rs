@@ -36,7 +36,19 @@ pub fn listen(
 ) -> Result<Ledger> {
     let mut captures = Captures::open(inputs)?;
     begin(captures.description().input_bytes);
-    let mut heard = follow(&mut captures, PROTOCOLS, options, progress)?;
+    listen_to(&mut captures, options, progress)
+}
+
+/// Listens to captures that are open already; `progress` is told the position in the input, in bytes.
+///
+/// # Errors
+/// Where an input cannot be read.
+pub fn listen_to(
+    captures: &mut Captures,
+    options: Options,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Ledger> {
+    let mut heard = follow(captures, PROTOCOLS, options, progress)?;
     let mut records = std::mem::take(&mut heard.records);
     // Joining and judging go by the capture's order, not by the shards'.
     sort(&mut records);
@@ -47,7 +59,7 @@ pub fn listen(
     let findings = judge(&records, &heard.hints, &rules());
     records.extend(findings);
     sort(&mut records);
-    records.insert(0, capture_record(&captures, heard, &records));
+    records.insert(0, capture_record(captures, heard, &records));
     let ledger = Ledger { records };
     debug_assert!(ledger.conserves(), "payload bytes are lost");
     Ok(ledger)

@@ -1,7 +1,6 @@
 //! The command line of overheard: a tap that you run on yourself.
 
 mod cli;
-mod listen;
 mod output;
 mod progress;
 mod tables;
@@ -11,12 +10,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, FromArgMatches};
+use overheard::listen::{Ledger, listen};
 use overheard_follow::Options;
 use overheard_ledger::{Reveal, Severity};
 use overheard_report::{Report, Style};
 
 use crate::cli::{Cli, Command, Format, Input, Level, ReportArgs};
-use crate::listen::{Ledger, listen};
 use crate::output::{is_closed_pipe, write_whole};
 use crate::progress::Progress;
 

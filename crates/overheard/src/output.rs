@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::listen::Ledger;
+use overheard::listen::Ledger;
 
 /// Prints the ledger as NDJSON on standard output.
 ///

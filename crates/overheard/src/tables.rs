@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use overheard_protocols::PROTOCOLS;
 use overheard_tap::{Over, limits};
 
-use crate::listen::rules;
+use overheard::listen::rules;
 
 /// Prints a rule in full, or the list of all rules.
 ///

@@ -5,6 +5,7 @@
 
 mod packets;
 mod scene;
+mod tape;
 
 use overheard_follow::{Heard, Options, follow};
 use overheard_ledger::{Hint, Record, Reveal};
@@ -13,6 +14,7 @@ use overheard_tap::Protocol;
 
 pub use packets::{ethernet, ipv4, ipv6, pcap, tcp, udp};
 pub use scene::{Scene, Talk};
+pub use tape::{TAPE, as_taped};
 
 /// What protocols heard in a capture, in the ledger's order.
 pub struct HeardScene {
@@ -74,10 +76,19 @@ pub fn hear(protocols: &[&'static Protocol], pcap: &[u8]) -> HeardScene {
 
 /// Follows a capture that is in memory, and checks that no payload byte was lost on the way.
 pub fn follow_bytes(protocols: &[&'static Protocol], pcap: &[u8], options: Options) -> Heard {
-    let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
-    let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
     // A test process hears few scenes: what it leaks is small.
     let protocols: &'static [&'static Protocol] = Box::leak(protocols.to_vec().into_boxed_slice());
+    follow_registry(protocols, pcap, options)
+}
+
+/// Like [`follow_bytes`], with a registry that stands: for tests that follow many captures.
+pub fn follow_registry(
+    protocols: &'static [&'static Protocol],
+    pcap: &[u8],
+    options: Options,
+) -> Heard {
+    let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
+    let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
     let heard =
         follow(&mut captures, protocols, options, &mut |_| {}).expect("a scene can be read");
     let mut total = heard.loose.total();

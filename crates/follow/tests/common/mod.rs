@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use overheard_follow::{Heard, Options};
 use overheard_ledger::{Body, Conversation, Exposure, Object, Record, Reveal};
 use overheard_tap::{Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
+pub use overheard_testkit::{TAPE, as_taped};
 use overheard_testkit::{ethernet, follow_bytes, tcp};
 
 pub const FIN: u8 = 1;
@@ -25,61 +26,6 @@ fn something(sample: &Sample<'_>) -> Probe {
         Probe::More
     } else {
         Probe::Sure
-    }
-}
-
-/// Takes everything, and writes one object a side when that side ends: its name is what was heard, bytes
-/// as hexadecimal, holes as `[3]`.
-pub static TAPE: Protocol = Protocol {
-    name: "tape",
-    title: "Tape recorder",
-    over: &[Over::Stream, Over::Datagram],
-    ports: &[],
-    standard: "none",
-    exposure: Exposure::Open,
-    probe: something,
-    begin: |_| Box::<Tape>::default(),
-    rules: &[],
-};
-
-#[derive(Default)]
-struct Tape {
-    said: [String; 2],
-    bytes: [u64; 2],
-    ends: [u32; 2],
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl Analyzer for Tape {
-    fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
-        let index = side.index();
-        match chunk {
-            Chunk::Bytes(bytes) => {
-                self.said[index] += &hexadecimal(bytes);
-                self.bytes[index] += bytes.len() as u64;
-                Step::Took(bytes.len())
-            }
-            Chunk::Gap(bytes) => {
-                self.said[index] += &format!("[{bytes}]");
-                Step::Took(0)
-            }
-            Chunk::End => {
-                self.ends[index] += 1;
-                assert_eq!(self.ends[index], 1, "a side ends once");
-                notes.add(Object {
-                    protocol: format!("tape {side:?}"),
-                    name: Some(std::mem::take(&mut self.said[index])),
-                    media_type: None,
-                    bytes: self.bytes[index],
-                    sha256: None,
-                    complete: true,
-                });
-                Step::Took(0)
-            }
-        }
     }
 }
 
@@ -320,11 +266,6 @@ impl Film {
         let (client, server) = (said("Client"), said("Server"));
         (conversations[0].clone(), client, server)
     }
-}
-
-/// Bytes as the tape writes them.
-pub fn as_taped(bytes: &[u8]) -> String {
-    hexadecimal(bytes)
 }
 
 /// The conversations among records.
