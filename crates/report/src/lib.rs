@@ -14,5 +14,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use escape::inert;
 pub use terminal::Style;
 pub use view::Report;
