@@ -50,21 +50,23 @@ impl Page {
             path: given.to_owned(),
             special: false,
         };
-        if let Ok(metadata) = fs::metadata(given) {
-            if metadata.is_dir() {
-                bail!("it is a folder");
-            }
-            page.special = !metadata.is_file();
-            if page.special {
+        match fs::metadata(given) {
+            Ok(metadata) if metadata.is_dir() => bail!("it is a folder"),
+            Ok(metadata) if !metadata.is_file() => {
+                page.special = true;
                 return Ok(page);
             }
-            page.path = fs::canonicalize(given)?;
-            let is_page = |capture: &PathBuf| {
-                fs::canonicalize(capture).is_ok_and(|capture| capture == page.path)
-            };
-            if captures.iter().any(is_page) {
-                bail!("it is the capture itself");
+            Ok(_) => {
+                page.path = fs::canonicalize(given)?;
+                let is_page = |capture: &PathBuf| {
+                    fs::canonicalize(capture).is_ok_and(|capture| capture == page.path)
+                };
+                if captures.iter().any(is_page) {
+                    bail!("it is the capture itself");
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
         }
         let part = page.part();
         File::create(&part)?;

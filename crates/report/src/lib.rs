@@ -12,6 +12,8 @@ mod view;
 mod words;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod tests;
 
 pub use escape::inert;
