@@ -98,7 +98,7 @@ fn hostile_scene() -> Vec<u8> {
     scene.close(http);
 
     let smtp = tcp(&mut scene, 25);
-    scene.server(smtp, format!("220 {WORD} ESMTP\r\n").as_bytes());
+    scene.server(smtp, b"220 mail.example ESMTP\r\n");
     scene.client(smtp, format!("EHLO {WORD}\r\n").as_bytes());
     scene.server(smtp, b"250-mail.example\r\n250 AUTH PLAIN LOGIN\r\n");
     scene.client(smtp, b"AUTH PLAIN AG1hcmsbWzJKPHNjcmlwdD4Ab3BlbhtbMko=\r\n");
@@ -120,9 +120,9 @@ fn hostile_scene() -> Vec<u8> {
     scene.close(smtp);
 
     let ftp = tcp(&mut scene, 21);
-    scene.server(ftp, format!("220 {HOSTILE}\r\n").as_bytes());
+    scene.server(ftp, b"220 ftp.example ready\r\n");
     scene.client(ftp, format!("USER {WORD}\r\n").as_bytes());
-    scene.server(ftp, b"331 password\r\n");
+    scene.server(ftp, format!("331 {HOSTILE}\r\n").as_bytes());
     scene.client(ftp, format!("PASS {WORD}\r\n").as_bytes());
     scene.server(ftp, b"230 in\r\n");
     scene.client(ftp, b"PASV\r\n");
