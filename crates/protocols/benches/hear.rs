@@ -1,5 +1,8 @@
 //! Hearing protocols, through the real following of conversations, and recognising them.
 
+// A bench may stop at the first surprise; what its macros define is for nobody else.
+#![allow(clippy::expect_used, missing_docs)]
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,5 +1,8 @@
 //! Reading the headers of a frame.
 
+// What the macros define is for nobody else.
+#![allow(missing_docs)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
