@@ -221,6 +221,9 @@ pub struct Capture {
     pub payload_bytes: u64,
     /// Where every payload byte ended.
     pub accounts: Accounts,
+    /// Whether hearing was stopped before the end of the input: what is here is only its beginning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// What the tap could not do, in plain sentences: a file cut short, a limit reached.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,

@@ -19,7 +19,8 @@ pub struct Cli {
 /// What the help ends with.
 pub const AFTER_HELP: &str = "It listens only to traffic that you are responsible for. It does not inject, intercept, \
 crack or hide, and sends nothing anywhere.\n\nExit status: 0 when all went well, 1 when --fail-on found something, \
-2 on bad use or unreadable input.";
+2 on bad use, unreadable input or output that cannot be written, 130 or 143 when Ctrl-C or SIGTERM interrupted the \
+hearing: what was heard until then is reported, and said to be partial. A second one ends at once.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]

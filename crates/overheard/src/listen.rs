@@ -1,6 +1,8 @@
 //! The whole way: from captures to the records of the ledger.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use overheard_follow::{Heard, Options, follow};
@@ -24,17 +26,18 @@ pub struct Ledger {
 }
 
 /// Listens to captures as one; `begin` is told the size of the input and `progress` the position in it,
-/// in bytes.
+/// in bytes. Once `stop` is set, no more is read, and the ledger is that of what was heard until then.
 ///
 /// # Errors
 /// Where an input cannot be read or is no capture.
 pub fn listen(
     inputs: &[PathBuf],
     options: Options,
+    stop: &Arc<AtomicBool>,
     begin: &mut dyn FnMut(u64),
     progress: &mut dyn FnMut(u64),
 ) -> Result<Ledger> {
-    let mut captures = Captures::open(inputs)?;
+    let mut captures = Captures::open_until(inputs, Arc::clone(stop))?;
     begin(captures.description().input_bytes);
     listen_to(&mut captures, options, progress)
 }
@@ -134,6 +137,7 @@ fn capture_record(captures: &Captures, heard: Heard, records: &[Record]) -> Reco
         undecoded_packets: heard.undecoded_packets,
         payload_bytes: heard.offered,
         accounts,
+        interrupted: captures.is_interrupted(),
         notices,
     };
     Record {

@@ -18,11 +18,25 @@ pub(crate) fn is_unseen(character: char) -> bool {
 /// controls and DEL become their Unicode control pictures, others their code point, as `⟨U+202E⟩`.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(MAX_SHOWN));
-    for (at, character) in text.chars().enumerate() {
-        if at == MAX_SHOWN {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => {
+            push_inert(&mut shown, text.get(..end).unwrap_or_default());
             shown.push('…');
-            break;
         }
+        None => push_inert(&mut shown, text),
+    }
+    shown
+}
+
+/// The whole text, every unseen character of it made visible: fit to be printed on one line of a terminal.
+pub fn inert(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    push_inert(&mut shown, text);
+    shown
+}
+
+fn push_inert(shown: &mut String, text: &str) {
+    for character in text.chars() {
         match u32::from(character) {
             code @ 0..=0x1f => shown.extend(char::from_u32(0x2400 + code)),
             0x7f => shown.push('␡'),
@@ -30,7 +44,6 @@ pub(crate) fn visible(text: &str) -> String {
             _ => shown.push(character),
         }
     }
-    shown
 }
 
 /// Visible text with everything escaped that Markdown (CommonMark and the tables, strikethrough and

@@ -12,7 +12,10 @@ mod view;
 mod words;
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod tests;
 
+pub use escape::inert;
 pub use terminal::Style;
 pub use view::Report;

@@ -175,8 +175,16 @@ pub(crate) fn list(things: &[String]) -> String {
 
 impl Report<'_> {
     /// What the tap would have, in one or two plain sentences. What is zero is left out; that nothing
-    /// could be read is said, and so is what was not recognised.
+    /// could be read is said, and so are what was not recognised and that hearing was interrupted.
     pub fn headline(&self) -> String {
+        let headline = self.whole_headline();
+        match self.capture().interrupted {
+            true => format!("Interrupted: this is only the beginning. {headline}"),
+            false => headline,
+        }
+    }
+
+    fn whole_headline(&self) -> String {
         if self.capture().packets == 0 {
             return "The capture holds no packets: there was nothing to hear.".to_owned();
         }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
@@ -43,6 +45,7 @@ pub struct Captures {
     description: Description,
     sources: Sources,
     position: Position,
+    interrupted: bool,
 }
 
 enum Sources {
@@ -68,7 +71,16 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where one of them cannot be read or is no capture, or a folder holds none.
     pub fn open(inputs: &[PathBuf]) -> Result<Captures, SourceError> {
-        let position = Position::default();
+        Captures::open_until(inputs, Arc::default())
+    }
+
+    /// As [`Captures::open`]; once `stop` is set there are no more frames, and a notice says so. A pipe
+    /// in which nothing comes is waited for no longer than a tenth of a second then.
+    ///
+    /// # Errors
+    /// As [`Captures::open`].
+    pub fn open_until(inputs: &[PathBuf], stop: Arc<AtomicBool>) -> Result<Captures, SourceError> {
+        let position = Position::until(stop);
         if let [path] = inputs
             && !path.is_dir()
         {
@@ -129,6 +141,7 @@ impl Captures {
                     description,
                     sources: Sources::Several(merge),
                     position,
+                    interrupted: false,
                 })
             }
         }
@@ -150,6 +163,7 @@ impl Captures {
             description,
             sources: Sources::One(Box::new(capture)),
             position,
+            interrupted: false,
         })
     }
 
@@ -165,6 +179,7 @@ impl Captures {
             description,
             sources: Sources::One(Box::new(capture)),
             position,
+            interrupted: false,
         })
     }
 
@@ -183,10 +198,26 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where an input fails in the middle; what was read before stays good.
     pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceError> {
-        match &mut self.sources {
-            Sources::One(capture) => capture.fill(batch, &mut self.description),
-            Sources::Several(merge) => merge.fill(batch, &mut self.description),
+        let more = match &mut self.sources {
+            _ if self.position.is_stopped() => {
+                batch.frames.clear();
+                false
+            }
+            Sources::One(capture) => capture.fill(batch, &mut self.description)?,
+            Sources::Several(merge) => merge.fill(batch, &mut self.description)?,
+        };
+        if !more && self.position.is_stopped() {
+            self.interrupted = true;
+            self.description.add_notice(
+                "interrupted before the end of the input: what follows was not heard".into(),
+            );
         }
+        Ok(more)
+    }
+
+    /// Whether reading was stopped before the last frame.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted
     }
 }
 

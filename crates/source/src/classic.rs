@@ -137,6 +137,13 @@ impl Format for Classic {
                     next: Next::Need(header_bytes),
                 };
             };
+            if captured == 0 && is_reserved(rest) {
+                let what = "holds only zeros".to_owned();
+                return Scan {
+                    at,
+                    next: Next::Damaged(what),
+                };
+            }
             if captured > self.longest {
                 let what = format!("says that it has {captured} bytes");
                 return Scan {
@@ -168,6 +175,16 @@ impl Format for Classic {
     fn unit(&self) -> &'static str {
         "frame"
     }
+}
+
+/// Whether nothing was ever written here: a recorder that reserves room and is killed leaves zeros behind,
+/// gigabytes perhaps, in which every 16 bytes would be a frame without bytes in the year 1970.
+fn is_reserved(bytes: &[u8]) -> bool {
+    /// Zeros that no capture has for another reason: sixteen such frames in a row.
+    const ENOUGH: usize = 256;
+    bytes
+        .get(..ENOUGH)
+        .is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::SourceError;
 use crate::capture::{Bytes, Capture, Rejected};
@@ -48,11 +48,20 @@ impl Input {
 
     /// Begins to read it, in blocks of so many bytes.
     pub(crate) fn begin(&self, block: usize, position: &Position) -> Result<Capture, SourceError> {
-        let bytes: Result<Bytes, io::Error> = if is_standard_input(&self.path) {
-            Ok(Box::new(io::stdin()))
+        let bytes = if is_standard_input(&self.path) {
+            standard_input()
         } else {
-            File::open(&self.path).map(|file| -> Bytes { Box::new(file) })
+            File::open(&self.path)
         };
+        let bytes = bytes.map(|file| -> Bytes {
+            match self.size {
+                Some(_) => Box::new(file),
+                None => Box::new(Pipe {
+                    file,
+                    stop: position.stop.clone(),
+                }),
+            }
+        });
         bytes
             .map_err(Rejected::Unreadable)
             .and_then(|bytes| Capture::begin(&self.name, position.count(bytes), block))
@@ -62,6 +71,55 @@ impl Input {
 
 fn is_standard_input(path: &Path) -> bool {
     path == Path::new("-")
+}
+
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    // Past the buffer of `Stdin`, in which bytes could lie that waiting for the pipe does not see.
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(io::stdin().as_handle().try_clone_to_owned()?.into())
+}
+
+/// A pipe or a device: where nothing comes, the wish to stop is heard none the less.
+struct Pipe {
+    file: File,
+    stop: Arc<AtomicBool>,
+}
+
+/// Milliseconds after which somebody who waits for a pipe looks whether to stop.
+#[cfg(unix)]
+const PATIENCE: i64 = 100;
+
+impl Read for Pipe {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        loop {
+            use rustix::event::{PollFd, PollFlags, Timespec, poll};
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(0);
+            }
+            let patience = Timespec {
+                tv_sec: 0,
+                tv_nsec: PATIENCE * 1_000_000,
+            };
+            match poll(
+                &mut [PollFd::new(&self.file, PollFlags::IN)],
+                Some(&patience),
+            ) {
+                // Nothing yet, or a signal came between.
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // What cannot be waited for is read, and says itself what is wrong.
+                _ => break,
+            }
+        }
+        self.file.read(into)
+    }
 }
 
 /// The files in a folder and in the folders in it, by name, and what is said of what is no file.
@@ -98,11 +156,28 @@ pub(crate) fn in_folder(folder: &Path) -> io::Result<(Vec<Input>, Vec<String>)> 
     Ok((inputs, notices))
 }
 
-/// Bytes read so far of all inputs, as they are stored.
+/// Bytes read so far of all inputs, as they are stored, and whether to go on.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Position(Arc<AtomicU64>);
+pub(crate) struct Position {
+    bytes: Arc<AtomicU64>,
+    /// Set by whoever wants the reading to stop.
+    stop: Arc<AtomicBool>,
+}
 
 impl Position {
+    /// The beginning; reading stops once `stop` is set.
+    pub(crate) fn until(stop: Arc<AtomicBool>) -> Position {
+        Position {
+            bytes: Arc::default(),
+            stop,
+        }
+    }
+
+    /// Whether reading is to stop.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     /// Counts the bytes that are read from here.
     pub(crate) fn count(&self, bytes: Bytes) -> Bytes {
         Box::new(Counted {
@@ -112,7 +187,7 @@ impl Position {
     }
 
     pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 
@@ -124,7 +199,9 @@ struct Counted {
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.bytes.read(into)?;
-        self.position.0.fetch_add(count as u64, Ordering::Relaxed);
+        self.position
+            .bytes
+            .fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
     }
 }
