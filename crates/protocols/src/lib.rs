@@ -14,6 +14,7 @@ registry::protocols! {
     dtls,
     ftp,
     http,
+    ike,
     imap,
     llmnr,
     mdns,
