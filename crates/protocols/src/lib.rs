@@ -35,4 +35,6 @@ registry::protocols! {
     telnet,
     tftp,
     tls,
+    wireguard,
+    zrtp,
 }
