@@ -75,7 +75,9 @@ static RULES: &[Rule] = &[
         severity: Severity::Medium,
         exposure: Exposure::Harvest,
         when: When::Record(|seen| {
-            (handshake(seen)?.protocol == "ikev1")
+            let record = handshake(seen)?;
+            // That somebody asks says nothing about the server.
+            (record.protocol == "ikev1" && record.key_exchange.is_some())
                 .then(|| format!("That {} still speaks IKEv1", seen.server()))
         }),
         remedy: "Move both sides to IKEv2.",

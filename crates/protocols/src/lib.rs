@@ -20,6 +20,7 @@ registry::protocols! {
     mdns,
     nbns,
     ntp,
+    openvpn,
     pop3,
     quic,
     radius,

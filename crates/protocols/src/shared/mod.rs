@@ -58,3 +58,5 @@ pub(crate) mod seen;
 pub(crate) mod ssl2;
 #[allow(dead_code)]
 pub(crate) mod starttls;
+#[allow(dead_code)]
+pub(crate) mod tls_records;
