@@ -38,6 +38,8 @@ pub(crate) mod key_exchange;
 pub(crate) mod lines;
 #[allow(dead_code)]
 pub(crate) mod login_form;
+#[allow(unused_macros, unused_imports)]
+pub(crate) mod login_rules;
 #[allow(dead_code)]
 pub(crate) mod mail_header;
 #[allow(dead_code)]
