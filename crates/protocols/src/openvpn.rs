@@ -214,8 +214,9 @@ impl Wrapping {
         let number = cursor.u32().ok()?;
         let time = cursor.u32().ok()?;
         cursor.skip(32).ok()?;
-        // tls-crypt-v2 counts from 0x0f000001 where early negotiation is meant. The clocks are after 2010.
-        let counted = (1..=0xff).contains(&(number & 0x00ff_ffff)) && matches!(number >> 24, 0 | 0x0f);
+        // Clients that mean early negotiation count from 0x0f000001, some from 0x0a010001, the rest from 1. The clocks
+        // are after 2010.
+        let counted = (1..=0xff).contains(&(number & 0xffff)) && number >> 24 <= 0x0f;
         let plausible = counted && (0x4b3d_3b00..0xf000_0000).contains(&time);
         (plausible && cursor.remaining() >= 5).then_some(Wrapping::Encrypted)
     }

@@ -47,6 +47,9 @@ const HEADER: usize = 4;
 /// Bytes of a data message with nothing in it: header, receiver, counter, tag.
 const EMPTY_DATA: usize = 32;
 
+/// Bytes of a data message from which on it may be as long as the tunnel lets it be: IPv6 asks for 1280 inside.
+const FULL_DATA: usize = 1280 + EMPTY_DATA;
+
 /// Bytes of the cookie's proof at the end of the first messages: zero unless the server is under load.
 const MAC2: usize = 16;
 
@@ -70,9 +73,10 @@ impl Message {
             (1, 148) => Some(Message::Initiation(number(4)?)),
             (2, 92) => Some(Message::Response(number(8)?)),
             (3, 64) => Some(Message::Cookie),
-            // What is sealed is filled up to 16 bytes. The counter begins at zero and never comes far.
-            (4, EMPTY_DATA..) if bytes.len() % 16 == 0 => {
-                (bytes.get(13..16)? == [0; 3]).then_some(Message::Data)
+            // What is sealed is filled up to 16 bytes, as far as the tunnel's packets go. The counter begins at zero and
+        // never comes far.
+        (4, EMPTY_DATA..) if bytes.len() % 16 == 0 || bytes.len() >= FULL_DATA => {
+            (bytes.get(13..16)? == [0; 3]).then_some(Message::Data)
             }
             _ => None,
         }
@@ -94,7 +98,8 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Some(Message::Initiation(_) | Message::Response(_)) if calm => Probe::Sure,
         Some(Message::Initiation(_) | Message::Response(_)) => Probe::Likely(70),
         Some(Message::Cookie) => Probe::Likely(40),
-        Some(Message::Data) => Probe::Likely(40),
+        Some(Message::Data) if bytes.len() % 16 == 0 => Probe::Likely(40),
+        Some(Message::Data) => Probe::Likely(20),
         None => Probe::No,
     }
 }
