@@ -29,6 +29,7 @@ registry::protocols! {
     postgresql,
     quic,
     radius,
+    rdp,
     rtcp,
     rtp,
     sip,
