@@ -245,6 +245,18 @@ struct Ldap {
 impl Analyzer for Ldap {
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         match chunk {
+            Chunk::Bytes(bytes) if notes.over() == Over::Datagram => {
+                // An answer and its end may come in one datagram.
+                let mut at = 0;
+                while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+                    match self.bytes(side, rest, notes) {
+                        Step::Took(took) if took > 0 => at += took,
+                        step if at == 0 => return step,
+                        _ => break,
+                    }
+                }
+                Step::Took(at)
+            }
             Chunk::Bytes(bytes) => self.bytes(side, bytes, notes),
             Chunk::Gap(missing) => {
                 let missing = usize::try_from(missing).unwrap_or(usize::MAX);

@@ -214,11 +214,19 @@ impl Wrapping {
         let number = cursor.u32().ok()?;
         let time = cursor.u32().ok()?;
         cursor.skip(32).ok()?;
-        // Clients that mean early negotiation count from 0x0f000001, some from 0x0a010001, the rest from 1. The clocks
-        // are after 2010.
-        let counted = (1..=0xff).contains(&(number & 0xffff)) && number >> 24 <= 0x0f;
+        // Clients that mean early negotiation count from 0x0f000001, some from 0x0a010001, the rest from 1.
+        let counted =
+            matches!(number & !0xff, 0 | 0x0a01_0000 | 0x0f00_0000) && number & 0xff != 0;
+        // The clocks are after 2010.
         let plausible = counted && (0x4b3d_3b00..0xf000_0000).contains(&time);
-        (plausible && cursor.remaining() >= 5).then_some(Wrapping::Encrypted)
+        // What is encrypted: no acknowledgement, or one with the other's session, and a number; the server may say
+        // something about early negotiation behind it. Behind a client's of the third kind stands its key.
+        let opcode = opcode_of(*packet.first()?);
+        let fits = match cursor.remaining() {
+            5 | 17 | 23 => true,
+            more => opcode == opcode::HARD_RESET_CLIENT_3 && more >= 5 + 64,
+        };
+        (plausible && fits).then_some(Wrapping::Encrypted)
     }
 }
 
