@@ -220,7 +220,7 @@ fn may_be_esp(bytes: &[u8]) -> bool {
     let Some(&[a, b, c, _, sequence, ..]) = bytes.first_chunk::<8>() else {
         return false;
     };
-    [a, b, c] != [0; 3] && sequence == 0 && bytes.len() >= 8 + 20 && bytes.len() % 4 == 0
+    [a, b, c] != [0; 3] && sequence == 0 && bytes.len() >= 8 + 20 && bytes.len().is_multiple_of(4)
 }
 
 fn probe(sample: &Sample<'_>) -> Probe {

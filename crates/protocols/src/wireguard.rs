@@ -75,7 +75,7 @@ impl Message {
             (3, 64) => Some(Message::Cookie),
             // What is sealed is filled up to 16 bytes, as far as the tunnel's packets go. The counter begins at zero and
         // never comes far.
-        (4, EMPTY_DATA..) if bytes.len() % 16 == 0 || bytes.len() >= FULL_DATA => {
+        (4, EMPTY_DATA..) if bytes.len().is_multiple_of(16) || bytes.len() >= FULL_DATA => {
             (bytes.get(13..16)? == [0; 3]).then_some(Message::Data)
             }
             _ => None,
@@ -98,7 +98,7 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Some(Message::Initiation(_) | Message::Response(_)) if calm => Probe::Sure,
         Some(Message::Initiation(_) | Message::Response(_)) => Probe::Likely(70),
         Some(Message::Cookie) => Probe::Likely(40),
-        Some(Message::Data) if bytes.len() % 16 == 0 => Probe::Likely(40),
+        Some(Message::Data) if bytes.len().is_multiple_of(16) => Probe::Likely(40),
         Some(Message::Data) => Probe::Likely(20),
         None => Probe::No,
     }
