@@ -296,6 +296,9 @@ impl Payloads {
             "strongSwan".to_owned()
         } else if id.starts_with(&MICROSOFT) {
             "Microsoft Windows".to_owned()
+        } else if id.starts_with(b"CISC") || id.starts_with(b"FLEXVPN") {
+            // Many ids, each for something that it can do.
+            "Cisco".to_owned()
         } else if id.len() >= 6 && id.iter().all(|byte| (b' '..=b'~').contains(byte)) {
             printable(id.get(..MAX_TEXT).unwrap_or(id))
         } else {
