@@ -275,6 +275,10 @@ impl Analyzer for Ldap {
             }
         }
     }
+
+    fn held(&self) -> usize {
+        self.names.held()
+    }
 }
 
 impl Ldap {

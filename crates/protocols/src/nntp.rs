@@ -186,6 +186,10 @@ impl Analyzer for Nntp {
             }
         }
     }
+
+    fn held(&self) -> usize {
+        self.groups.held()
+    }
 }
 
 impl Nntp {

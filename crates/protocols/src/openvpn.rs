@@ -484,6 +484,11 @@ impl Analyzer for OpenVpn {
             }
         }
     }
+
+    fn held(&self) -> usize {
+        let waiting = self.sides.iter().flat_map(|half| half.waiting.values());
+        self.tls.held() + waiting.map(Vec::capacity).sum::<usize>()
+    }
 }
 
 #[cfg(test)]

@@ -108,6 +108,11 @@ impl TlsRecords {
         self.talk.write_when_known(notes);
     }
 
+    /// Memory of the messages that are put together, in bytes.
+    pub fn held(&self) -> usize {
+        self.sides.iter().map(|half| half.messages.held()).sum()
+    }
+
     /// Whether a hello was heard.
     pub fn has_hello(&self) -> bool {
         self.talk.has_hello()
