@@ -83,14 +83,17 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
             media.tentative = false;
             describe(media, announcement);
         }
-        if sealed.contains_key(&id) {
-            media.protection = "dtls-srtp".to_owned();
+        if let Some((protection, _)) = sealed.get(&id) {
+            media.protection = (*protection).to_owned();
         }
         let exposure = heard.entry(id).or_default();
         if !media.tentative {
             let says = match media.protection.as_str() {
                 "none" | "sdes-in-clear" => Exposure::Open,
-                "dtls-srtp" => sealed.get(&id).copied().unwrap_or_default(),
+                "dtls-srtp" | "zrtp" => sealed
+                    .get(&id)
+                    .map(|&(_, exposure)| exposure)
+                    .unwrap_or_default(),
                 _ => Exposure::Unknown,
             };
             *exposure = (*exposure).max(Some(says));
@@ -119,13 +122,17 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
     }
 }
 
-/// The conversations in which a DTLS handshake seals the media (RFC 5764 section 4.1), and what a tap
-/// gets of such media: what it gets of the handshake.
-fn sealed_media(records: &[Record]) -> HashMap<u64, Exposure> {
+/// The conversations in which a handshake of DTLS (RFC 5764 section 4.1) or ZRTP (RFC 6189) seals the media, by
+/// which protection, and what a tap gets of such media: what it gets of the handshake.
+fn sealed_media(records: &[Record]) -> HashMap<u64, (&'static str, Exposure)> {
     let mut sealed = HashMap::new();
     for record in records {
         if let (Some(id), Body::Handshake(handshake)) = (record.conversation, &record.body)
-            && handshake.protocol == "dtls"
+            && let Some(protection) = match handshake.protocol.as_str() {
+                "dtls" => Some("dtls-srtp"),
+                "zrtp" => Some("zrtp"),
+                _ => None,
+            }
         {
             let exposure = match (handshake.quantum_safe, handshake.forward_secret) {
                 (Some(true), _) => Exposure::Sealed,
@@ -133,7 +140,7 @@ fn sealed_media(records: &[Record]) -> HashMap<u64, Exposure> {
                 (_, Some(false)) => Exposure::StolenKey,
                 _ => Exposure::Unknown,
             };
-            sealed.insert(id, exposure);
+            sealed.insert(id, (protection, exposure));
         }
     }
     sealed

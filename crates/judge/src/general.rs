@@ -46,4 +46,17 @@ pub static RULES: &[Rule] = &[
         explain: "A conversation of a protocol that overheard does not know may be readable to somebody who does. \
                   Endpoints, times and sizes are visible in any case.",
     },
+    Rule {
+        id: crate::stripped::RULE,
+        title: "Offer of encryption that disappears",
+        severity: Severity::High,
+        exposure: Exposure::Open,
+        when: When::Observed,
+        remedy: "Compare what the server sends with what this client receives: a firewall or a provider that takes the offer \
+                 out, or an attacker. Set the client to require TLS.",
+        standard: "RFC 3207 section 6; RFC 8314 section 3; RFC 7624 section 3",
+        explain: "The same server offered encryption in another conversation and not in this one. Servers seldom do that by \
+                  themselves; somebody on the way who wants to read along does it by taking a line out of the server's \
+                  answer.",
+    },
 ];

@@ -4,6 +4,7 @@
 //! and makes one finding of all that says the same.
 
 mod general;
+mod stripped;
 #[cfg(test)]
 mod tests;
 
@@ -133,7 +134,8 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
             }
         }
     }
-    for hint in hints {
+    let stripped = stripped::hints(&conversations, hints);
+    for hint in hints.iter().chain(&stripped) {
         if let HintBody::Observed { rule, learns } = &hint.body
             && let Some(rule) = by_id.get(rule)
         {

@@ -104,3 +104,38 @@ fn evidence_and_findings_are_bounded_and_nothing_is_lost_from_the_count() {
         1000
     );
 }
+
+#[test]
+fn an_offer_that_disappears_for_one_client_is_told() {
+    let conversation = |id: u64, client: &str, server: &str, protocol: &str| {
+        let line = format!(
+            r#"{{"kind":"conversation","id":{id},"transport":"tcp","client":{{"ip":"{client}","port":40000}},"server":{{"ip":"{server}","port":25}},"packets":[1,1],"bytes":[1,1],"start":"2026-01-01T09:00:00Z","end":"2026-01-01T09:00:00Z","protocol":"{protocol}","exposure":"open","accounts":{{"read":0,"sealed":0,"unrecognised":0,"malformed":0,"missing":0,"duplicate":0,"limited":0}},"frames":[{id}]}}"#
+        );
+        serde_json::from_str::<Record>(&line).unwrap()
+    };
+    let not_offered = |id: u64| Hint {
+        conversation: id,
+        frames: vec![id],
+        time: Time(id),
+        body: HintBody::Observed {
+            rule: "smtp-starttls-not-offered",
+            learns: String::new(),
+        },
+    };
+    let records = [
+        conversation(1, "192.0.2.10", "192.0.2.25", "smtp+tls"),
+        conversation(2, "192.0.2.11", "192.0.2.25", "smtp"),
+        conversation(3, "192.0.2.11", "192.0.2.26", "smtp"),
+        conversation(4, "192.0.2.12", "192.0.2.26", "imap+tls"),
+    ];
+    let rules: Vec<&Rule> = RULES.iter().collect();
+    let judged = judge(&records, &[not_offered(2), not_offered(3)], &rules);
+    let found: Vec<_> = judged
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Finding(finding) => Some((finding.rule.as_str(), &finding.conversations[..])),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(found, [("encryption-offer-disappears", &[2][..])]);
+}

@@ -435,8 +435,6 @@ struct Rtp {
     /// Datagrams that were RTP, and that were neither RTP nor of the protocols that share its port.
     mine: u64,
     others: u64,
-    /// Whether ZRTP agreed on keys (RFC 6189).
-    zrtp: bool,
     ended: bool,
 }
 
@@ -457,11 +455,6 @@ impl Analyzer for Rtp {
 
 impl Rtp {
     fn datagram(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
-        if self.goes_on && is_zrtp(bytes) {
-            // The second confirmation: both have the keys.
-            self.zrtp |= bytes.windows(8).any(|window| window == b"Conf2ACK");
-            return Step::Took(bytes.len());
-        }
         let header = match header(bytes) {
             Ok(header) => header,
             Err(cut) => {
@@ -523,17 +516,15 @@ impl Rtp {
         let (payload_type, _) = stream.main_type();
         if !tentative && !self.open {
             // Without signalling, a codec of one's own may as well be sealed.
-            notes.expose(match (self.zrtp, readable) {
-                (true, _) => Exposure::Harvest,
-                (false, true) => Exposure::Open,
-                (false, false) => Exposure::Unknown,
+            notes.expose(match readable {
+                true => Exposure::Open,
+                false => Exposure::Unknown,
             });
-            self.open = readable && !self.zrtp;
+            self.open = readable;
         }
-        let protection = match (self.zrtp, readable) {
-            (true, _) => "zrtp",
-            (false, true) => "none",
-            (false, false) => "",
+        let protection = match readable {
+            true => "none",
+            false => "",
         };
         let media = Media {
             ssrc: format!("0x{:08x}", stream.ssrc),
@@ -551,11 +542,6 @@ impl Rtp {
         };
         notes.add_with(media, stream.evidence.clone());
     }
-}
-
-/// Whether it is a ZRTP packet (RFC 6189 section 5).
-fn is_zrtp(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x10, _, _, _, b'Z', b'R', b'T', b'P', ..])
 }
 
 /// Whether it can be of a protocol that shares a port with RTP: STUN, ZRTP, DTLS, TURN (RFC 7983), RTCP.

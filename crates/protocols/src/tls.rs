@@ -52,7 +52,53 @@ static RULES: &[Rule] = &[
         explain: "The client says the server's name before there is a key, so that the server can choose its \
                   certificate. A tap reads whom it is about to talk to.",
     },
+    Rule {
+        id: "tls-looks-like-tor",
+        title: "Looks like Tor",
+        severity: Severity::Info,
+        exposure: Exposure::Open,
+        when: When::Record(|seen| match &seen.record.body {
+            Body::Handshake(record) if record.protocol == "tls" && looks_like_tor(record) => {
+                Some(format!("That Tor is probably used, by way of {}", seen.server()))
+            }
+            _ => None,
+        }),
+        remedy: "Where the use of Tor itself must not show, reach it through a bridge with a pluggable transport.",
+        standard: "RFC 7624 section 3.1",
+        explain: "Relays of Tor make certificates for themselves, with two names that are drawn at random in a way that \
+                  nobody else does. What is said stays sealed, and with whom stays hidden, but that Tor is used does not.",
+    },
 ];
+
+/// Whether a certificate is like those that relays of Tor make for themselves: issued by one name drawn at
+/// random to another one, and asked for by a third.
+fn looks_like_tor(record: &Handshake) -> bool {
+    let drawn = |name: &str, end: &str| {
+        let middle = name
+            .strip_prefix("www.")
+            .and_then(|name| name.strip_suffix(end));
+        middle.is_some_and(|middle| {
+            (4..=25).contains(&middle.len())
+                && middle
+                    .bytes()
+                    .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+        })
+    };
+    let common = |name: &str, end: &str| {
+        name.strip_prefix("CN=")
+            .is_some_and(|name| name.len() >= 16 && drawn(name, end))
+    };
+    record.alpn.is_none()
+        && record
+            .server_name
+            .as_deref()
+            .is_none_or(|name| drawn(name, ".com"))
+        && record.certificate.as_ref().is_some_and(|certificate| {
+            common(&certificate.subject, ".net")
+                && common(&certificate.issuer, ".com")
+                && certificate.names.is_empty()
+        })
+}
 
 /// Bytes of a record header: type, version, length (RFC 9846 section 5.1).
 const HEADER: usize = 5;

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use memchr::memchr;
-use overheard_tap::{Cut, Step};
+use overheard_tap::{Cut, Next, Step};
 
 /// Bytes that a line may have before it is taken in pieces of this size. RFC 4954 section 4 lets an
 /// authentication line have 12,288; no other line that matters here is longer.
@@ -27,6 +27,17 @@ pub(crate) struct Line<'a> {
     pub taken: usize,
     /// Whether it begins here, and is not a later piece of a long line.
     pub begins: bool,
+}
+
+/// What follows a line that was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The next line.
+    GoOn,
+    /// Something that is no line, or is to be heard after the other side has spoken.
+    Wait,
+    /// TLS, on both sides.
+    Tls,
 }
 
 /// Cuts what one side says into lines.
@@ -72,6 +83,46 @@ impl Lines {
             };
         }
         line
+    }
+
+    /// Hears line after line; pieces of long lines behind the first are passed over. TLS that begins where a
+    /// line should is handed over to it. `layer` is what errors name.
+    pub fn each(
+        &mut self,
+        bytes: &[u8],
+        layer: &'static str,
+        mut hear: impl FnMut(&[u8]) -> Then,
+    ) -> Step {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            if is_tls(rest) && self.at_start() {
+                return Step::Become {
+                    took: at,
+                    next: Next::Protocol("tls"),
+                };
+            }
+            let Some(line) = self.next(rest) else {
+                return Step::Took(at);
+            };
+            at += line.taken;
+            if self.is_strange() {
+                return not_text(at - line.taken, layer);
+            }
+            if !line.begins {
+                continue;
+            }
+            match hear(line.text) {
+                Then::GoOn => {}
+                Then::Wait => return Step::Took(at),
+                Then::Tls => {
+                    return Step::Become {
+                        took: at,
+                        next: Next::Protocol("tls"),
+                    };
+                }
+            }
+        }
     }
 
     /// Whether what is said has not been text for a while: another protocol, or sealed.

@@ -38,6 +38,8 @@ pub(crate) mod key_exchange;
 pub(crate) mod lines;
 #[allow(dead_code)]
 pub(crate) mod login_form;
+#[allow(unused_macros, unused_imports)]
+pub(crate) mod login_rules;
 #[allow(dead_code)]
 pub(crate) mod mail_header;
 #[allow(dead_code)]
@@ -58,3 +60,5 @@ pub(crate) mod seen;
 pub(crate) mod ssl2;
 #[allow(dead_code)]
 pub(crate) mod starttls;
+#[allow(dead_code)]
+pub(crate) mod tls_records;

@@ -263,3 +263,29 @@ fn ftp_is_not_mail() {
         heard.ledger()
     );
 }
+
+#[test]
+fn lmtp_has_the_same_offer_and_the_same_words_about_it() {
+    let dialogue = |rest: &[(char, &'static str)]| {
+        let mut all = vec![
+            ('S', "220 mail.example LMTP\r\n"),
+            ('C', "LHLO c\r\n"),
+            ('S', "250-PIPELINING\r\n250 STARTTLS\r\n"),
+        ];
+        all.extend(rest);
+        all
+    };
+    let ignored = dialogue(&[
+        ('C', "AUTH PLAIN AGFkYQBzZWNyZXQ=\r\n"),
+        ('S', "235 ok\r\n"),
+    ]);
+    let heard = play(&ignored, 1460);
+    assert!(format!("{:?}", heard.hints).contains("smtp-starttls-ignored"));
+    let used = dialogue(&[
+        ('C', "STARTTLS\r\n"),
+        ('S', "220 go\r\n"),
+        ('C', "\u{16}\u{3}\u{1}\0\u{5}hello"),
+    ]);
+    let ledger = play(&used, 1460).ledger();
+    assert!(ledger.contains("\"protocol\":\"smtp+tls\""), "{ledger}");
+}

@@ -437,3 +437,27 @@ fn no_damaged_byte_causes_a_panic_or_loses_bytes() {
         }
     }
 }
+
+#[test]
+fn only_both_random_names_look_like_tor() {
+    let record = |subject: &str, issuer: &str, name: &str, alpn: Option<&str>| Handshake {
+        protocol: "tls".to_owned(),
+        server_name: Some(name.to_owned()),
+        alpn: alpn.map(str::to_owned),
+        certificate: Some(overheard_ledger::Certificate {
+            subject: subject.to_owned(),
+            issuer: issuer.to_owned(),
+            ..Default::default()
+        }),
+        ..Handshake::default()
+    };
+    let (subject, issuer) = ("CN=www.eqx3f7ddyn2r.net", "CN=www.6suxdq3miwwewq4.com");
+    let name = "www.t3i3ru.com";
+    assert!(looks_like_tor(&record(subject, issuer, name, None)));
+    assert!(!looks_like_tor(&record(subject, issuer, name, Some("h2"))));
+    assert!(!looks_like_tor(&record(subject, issuer, "mail.example", None)));
+    assert!(!looks_like_tor(&record(subject, subject, name, None)));
+    assert!(!looks_like_tor(&record("CN=www.shop.net", issuer, name, None)));
+    assert!(!looks_like_tor(&record("CN=www.my-company-shop.net, O=x", issuer, name, None)));
+    assert!(!looks_like_tor(&Handshake::default()));
+}
