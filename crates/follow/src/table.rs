@@ -80,7 +80,7 @@ impl Table {
         self.places.insert_unique(hash, place, |place| {
             slots
                 .get(index(*place))
-                .map_or(0, |slot| hasher.hash_one(&slot.key))
+                .map_or(0, |slot| hasher.hash_one(slot.key))
         });
         place
     }
@@ -107,7 +107,7 @@ impl Table {
             };
             taken.extend(slot.conversation.take());
             self.free.push(place);
-            let hash = self.hasher.hash_one(&slot.key);
+            let hash = self.hasher.hash_one(slot.key);
             if let Ok(entry) = self.places.find_entry(hash, |other| *other == place) {
                 entry.remove();
             }

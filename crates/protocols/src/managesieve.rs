@@ -144,11 +144,7 @@ impl Analyzer for ManageSieve {
 
 impl ManageSieve {
     fn bytes(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
-        let left = self
-            .literals
-            .get(side.index())
-            .copied()
-            .unwrap_or_default();
+        let left = self.literals.get(side.index()).copied().unwrap_or_default();
         if left > 0 {
             return self.literal(side, left, bytes, notes);
         }

@@ -98,7 +98,11 @@ fn probe(sample: &Sample<'_>) -> Probe {
     let (server, server_whole) = first_line(sample.server);
     let (client, client_whole) = first_line(sample.client);
     let named = |line: &[u8]| contains(line, b"NNTP") || contains(line, b"InterNetNews");
-    if sample.server.first().is_some_and(|first| !matches!(first, b'2' | b'4' | b'5')) {
+    if sample
+        .server
+        .first()
+        .is_some_and(|first| !matches!(first, b'2' | b'4' | b'5'))
+    {
         return Probe::No;
     }
     if server_whole && is_greeting(server) && is_text(server) {
@@ -110,9 +114,9 @@ fn probe(sample: &Sample<'_>) -> Probe {
     }
     if !server_whole && !sample.server.is_empty() {
         // A greeting is one line, and short.
-        let may_be = [&b"200 "[..], b"201 "].iter().any(|code| {
-            code.iter().zip(server).all(|(one, other)| one == other)
-        });
+        let may_be = [&b"200 "[..], b"201 "]
+            .iter()
+            .any(|code| code.iter().zip(server).all(|(one, other)| one == other));
         return match may_be && !sample.whole && server.len() < 512 {
             true => Probe::More,
             false => Probe::No,

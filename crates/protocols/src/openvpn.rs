@@ -215,8 +215,7 @@ impl Wrapping {
         let time = cursor.u32().ok()?;
         cursor.skip(32).ok()?;
         // Clients that mean early negotiation count from 0x0f000001, some from 0x0a010001, the rest from 1.
-        let counted =
-            matches!(number & !0xff, 0 | 0x0a01_0000 | 0x0f00_0000) && number & 0xff != 0;
+        let counted = matches!(number & !0xff, 0 | 0x0a01_0000 | 0x0f00_0000) && number & 0xff != 0;
         // The clocks are after 2010.
         let plausible = counted && (0x4b3d_3b00..0xf000_0000).contains(&time);
         // What is encrypted: no acknowledgement, or one with the other's session, and a number; the server may say
@@ -455,7 +454,11 @@ impl OpenVpn {
 
 /// What was heard before, in these bytes, is taken first.
 fn stop(at: usize, cut: Cut) -> Step {
-    if at > 0 { Step::Took(at) } else { Step::NotMine(cut) }
+    if at > 0 {
+        Step::Took(at)
+    } else {
+        Step::NotMine(cut)
+    }
 }
 
 fn is_hello(payload: &[u8]) -> bool {

@@ -268,7 +268,10 @@ impl Postgresql {
         };
         let of_login = self.login.is_some()
             && body <= MAX_LOGIN
-            && matches!((side, kind), (Side::Client, b'p') | (Side::Server, b'R' | b'E'));
+            && matches!(
+                (side, kind),
+                (Side::Client, b'p') | (Side::Server, b'R' | b'E')
+            );
         if of_login {
             let Ok(body) = cursor.take(body) else {
                 return Step::Need(1 + length);

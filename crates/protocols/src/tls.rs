@@ -58,9 +58,9 @@ static RULES: &[Rule] = &[
         severity: Severity::Info,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Handshake(record) if record.protocol == "tls" && looks_like_tor(record) => {
-                Some(format!("That Tor is probably used, by way of {}", seen.server()))
-            }
+            Body::Handshake(record) if record.protocol == "tls" && looks_like_tor(record) => Some(
+                format!("That Tor is probably used, by way of {}", seen.server()),
+            ),
             _ => None,
         }),
         remedy: "Where the use of Tor itself must not show, reach it through a bridge with a pluggable transport.",

@@ -74,9 +74,9 @@ impl Message {
             (2, 92) => Some(Message::Response(number(8)?)),
             (3, 64) => Some(Message::Cookie),
             // What is sealed is filled up to 16 bytes, as far as the tunnel's packets go. The counter begins at zero and
-        // never comes far.
-        (4, EMPTY_DATA..) if bytes.len().is_multiple_of(16) || bytes.len() >= FULL_DATA => {
-            (bytes.get(13..16)? == [0; 3]).then_some(Message::Data)
+            // never comes far.
+            (4, EMPTY_DATA..) if bytes.len().is_multiple_of(16) || bytes.len() >= FULL_DATA => {
+                (bytes.get(13..16)? == [0; 3]).then_some(Message::Data)
             }
             _ => None,
         }
@@ -91,7 +91,9 @@ fn probe(sample: &Sample<'_>) -> Probe {
     match Message::of(bytes) {
         // Who begins is the client, unless it only makes new keys with a server at its port.
         Some(Message::Initiation(_))
-            if calm && sample.client.is_empty() && !PROTOCOL.ports.contains(&sample.server_port) =>
+            if calm
+                && sample.client.is_empty()
+                && !PROTOCOL.ports.contains(&sample.server_port) =>
         {
             Probe::Reversed
         }

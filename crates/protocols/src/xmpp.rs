@@ -4,9 +4,7 @@
 //! elements that logins are made of.
 
 use overheard_ledger::{Exposure, Name, Rule, SERVER, Severity, When};
-use overheard_tap::{
-    Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step,
-};
+use overheard_tap::{Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::host_name::host_name;
 use crate::shared::lines::{is_tls, text};
@@ -68,12 +66,9 @@ const MAX_NAME: usize = 512;
 fn look(bytes: &[u8]) -> Probe {
     const STARTS: [&[u8]; 2] = [b"<?xml ", b"<stream:stream"];
     let bytes = bytes.trim_ascii_start();
-    let possible = STARTS.iter().any(|start| {
-        start
-            .iter()
-            .zip(bytes)
-            .all(|(one, other)| one == other)
-    });
+    let possible = STARTS
+        .iter()
+        .any(|start| start.iter().zip(bytes).all(|(one, other)| one == other));
     if !possible {
         return Probe::No;
     }
@@ -216,13 +211,18 @@ impl Xmpp {
             if rest.is_empty() || self.sealing && side == Side::Client && self.server_heard {
                 return Step::Took(at);
             }
-            if rest.iter().take(16).any(|byte| matches!(byte, 0..=8 | 14..=31)) {
+            if rest
+                .iter()
+                .take(16)
+                .any(|byte| matches!(byte, 0..=8 | 14..=31))
+            {
                 return match at {
                     0 => Step::NotMine(Cut::wrong("xmpp", 0)),
                     _ => Step::Took(at),
                 };
             }
-            let is_tag = rest.first() == Some(&b'<') && self.inside.get(side.index()) != Some(&true);
+            let is_tag =
+                rest.first() == Some(&b'<') && self.inside.get(side.index()) != Some(&true);
             let wanted = if is_tag { b'>' } else { b'<' };
             let end = rest.iter().position(|&byte| byte == wanted);
             let Some(end) = end else {
@@ -287,13 +287,11 @@ impl Xmpp {
             (Side::Client, b"username") => follows = Text::User,
             (Side::Client, b"password") => follows = Text::Password,
             (Side::Client, b"digest") => follows = Text::Digest,
-            (Side::Server, b"iq") if self.login.is_some() => {
-                match tag.attribute(b"type") {
-                    Some(b"result") => self.login_ends(Some(true), notes),
-                    Some(b"error") => self.login_ends(Some(false), notes),
-                    _ => {}
-                }
-            }
+            (Side::Server, b"iq") if self.login.is_some() => match tag.attribute(b"type") {
+                Some(b"result") => self.login_ends(Some(true), notes),
+                Some(b"error") => self.login_ends(Some(false), notes),
+                _ => {}
+            },
             (_, b"body") => follows = Text::Body,
             _ => {}
         }

@@ -30,10 +30,14 @@ static RULES: &[Rule] = &[
         severity: Severity::Low,
         exposure: Exposure::Harvest,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Handshake(record) if record.protocol == "zrtp" && record.quantum_safe == Some(false) => Some(format!(
-                "What is said in calls with {}, once it has a quantum computer",
-                seen.server()
-            )),
+            Body::Handshake(record)
+                if record.protocol == "zrtp" && record.quantum_safe == Some(false) =>
+            {
+                Some(format!(
+                    "What is said in calls with {}, once it has a quantum computer",
+                    seen.server()
+                ))
+            }
             _ => None,
         }),
         remedy: "Use telephones whose ZRTP has a hybrid key agreement with ML-KEM, where there are some.",
@@ -115,7 +119,9 @@ struct Choice {
 /// that are not known. `KYB` and `MLK` are working names of drafts on Kyber and ML-KEM in ZRTP.
 fn is_quantum_safe(agreement: &str) -> Option<bool> {
     match agreement {
-        "DH2k" | "DH3k" | "EC25" | "EC38" | "EC52" | "X255" | "X448" | "K255" | "K448" => Some(false),
+        "DH2k" | "DH3k" | "EC25" | "EC38" | "EC52" | "X255" | "X448" | "K255" | "K448" => {
+            Some(false)
+        }
         "KYB1" | "KYB2" | "KYB3" | "MLK1" | "MLK2" | "MLK3" => Some(true),
         _ => None,
     }

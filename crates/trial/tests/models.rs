@@ -72,7 +72,14 @@ fn heard(captures: &[&Frames]) -> Ledger {
         reveal: Reveal::Yes,
         ..Options::default()
     };
-    let ledger = listen(&files.0, options, &mut |_| {}, &mut |_| {}).expect("captures can be read");
+    let ledger = listen(
+        &files.0,
+        options,
+        &Default::default(),
+        &mut |_| {},
+        &mut |_| {},
+    )
+    .expect("captures can be read");
     assert!(ledger.conserves());
     ledger
 }

@@ -84,10 +84,7 @@ const OFFER: &[(u8, u16, Option<u16>)] = &[
     (6, 0, None),
 ];
 
-fn ike_2(
-    chosen: &[(u8, u16, Option<u16>)],
-    notifies: [&[(u8, Vec<u8>)]; 2],
-) -> [Vec<u8>; 2] {
+fn ike_2(chosen: &[(u8, u16, Option<u16>)], notifies: [&[(u8, Vec<u8>)]; 2]) -> [Vec<u8>; 2] {
     let with = |sa, notifies: &[(u8, Vec<u8>)]| {
         let mut payloads = vec![sa, (34, vec![0, 31, 0, 0, 9, 9]), (40, vec![7; 32])];
         payloads.extend(notifies.iter().cloned());
@@ -101,10 +98,7 @@ fn ike_2(
 
 fn heard(port: u16, said: &[(bool, Vec<u8>)]) -> HeardScene {
     let mut scene = Scene::new();
-    let talk = scene.udp(
-        &format!("192.0.2.10:{port}"),
-        &format!("192.0.2.25:{port}"),
-    );
+    let talk = scene.udp(&format!("192.0.2.10:{port}"), &format!("192.0.2.25:{port}"));
     for (client, bytes) in said {
         if *client {
             scene.client(talk, bytes)
@@ -165,7 +159,11 @@ fn an_offer_that_was_not_taken_up_does_not_seal() {
     let heard = dialogue(ike_2(none, [&[], &[]]));
     let record = handshake(&heard);
     assert_eq!(record.key_exchange.unwrap(), "Curve25519");
-    assert!(record.offered_key_exchange.contains(&"ml-kem-768".to_owned()));
+    assert!(
+        record
+            .offered_key_exchange
+            .contains(&"ml-kem-768".to_owned())
+    );
     assert_eq!(conversation(&heard).exposure, Exposure::Harvest);
 }
 
@@ -202,11 +200,18 @@ fn small_groups_and_des_are_weak() {
             Exposure::Harvest,
             Some("1536-bit MODP"),
         ),
-        (&[(1, 12, Some(128)), (4, 14, None)], Exposure::Harvest, None),
+        (
+            &[(1, 12, Some(128)), (4, 14, None)],
+            Exposure::Harvest,
+            None,
+        ),
     ] {
         let record = handshake(&dialogue(ike_2(chosen, [&[], &[]])));
         assert_eq!(super::exposure(&record), exposure);
-        assert_eq!(deprecated(&record).map(|it| it.to_owned()), what.map(str::to_owned));
+        assert_eq!(
+            deprecated(&record).map(|it| it.to_owned()),
+            what.map(str::to_owned)
+        );
     }
 }
 

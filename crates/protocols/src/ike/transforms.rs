@@ -163,7 +163,11 @@ pub(super) fn encryption_1(number: u16) -> String {
         8 => "CAMELLIA-CBC",
         _ => "",
     };
-    of(Some(name).filter(|name| !name.is_empty()), "cipher ", number)
+    of(
+        Some(name).filter(|name| !name.is_empty()),
+        "cipher ",
+        number,
+    )
 }
 
 /// A hash algorithm of IKEv1.

@@ -66,7 +66,10 @@ fn all_sizes(said: &[(bool, Vec<u8>)]) -> HeardScene {
 #[test]
 fn a_simple_login_and_a_search() {
     let heard = all_sizes(&[
-        (true, bind(1, b"cn=ada,dc=example", &element(0x80, b"secret"))),
+        (
+            true,
+            bind(1, b"cn=ada,dc=example", &element(0x80, b"secret")),
+        ),
         (false, answer(1, 0x61, 0)),
         (true, search(2, b"dc=Example")),
         (false, message(2, &element(0x64, &element(4, &[b'x'; 900])))),
@@ -90,7 +93,11 @@ fn starttls_hands_over_or_is_refused() {
     let hello = (true, b"\x16\x03\x01\x00\x05hello".to_vec());
     for size in [1, 1460] {
         let heard = heard(
-            &[(true, starttls(1)), (false, answer(1, 0x78, 0)), hello.clone()],
+            &[
+                (true, starttls(1)),
+                (false, answer(1, 0x78, 0)),
+                hello.clone(),
+            ],
             size,
         );
         assert!(heard.ledger().contains(r#""protocol":"ldap"#));
@@ -139,7 +146,15 @@ fn other_sequences_are_left_alone() {
     };
     assert_eq!(probe_of(&search(1, b"dc=example")), Probe::Sure);
     // SNMP: version, community.
-    let snmp = element(0x30, &[&[2, 1, 1][..], &element(4, b"public"), &element(0xa0, &[7; 20])].concat());
+    let snmp = element(
+        0x30,
+        &[
+            &[2, 1, 1][..],
+            &element(4, b"public"),
+            &element(0xa0, &[7; 20]),
+        ]
+        .concat(),
+    );
     assert_eq!(probe_of(&snmp), Probe::No);
     assert_eq!(probe_of(b"\x30\x03abc"), Probe::No);
 }

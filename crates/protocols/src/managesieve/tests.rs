@@ -36,7 +36,10 @@ fn a_login_in_a_string() {
         GREETING,
         (true, b"AUTHENTICATE \"PLAIN\" \"AGFkYQBzZWNyZXQ=\"\r\n"),
         (false, b"OK \"in\"\r\n"),
-        (true, b"PUTSCRIPT \"main\" {24+}\r\nAUTHENTICATE \"PLAIN\" \"x\"\r\n"),
+        (
+            true,
+            b"PUTSCRIPT \"main\" {24+}\r\nAUTHENTICATE \"PLAIN\" \"x\"\r\n",
+        ),
         (false, b"OK\r\n"),
     ]);
     assert_eq!(heard.hints.len(), 1);
@@ -47,7 +50,10 @@ fn a_login_in_a_string() {
 fn a_login_in_a_literal() {
     let heard = all_sizes(&[
         GREETING,
-        (true, b"AUTHENTICATE \"PLAIN\" {16+}\r\nAGFkYQBzZWNyZXQ=\r\n"),
+        (
+            true,
+            b"AUTHENTICATE \"PLAIN\" {16+}\r\nAGFkYQBzZWNyZXQ=\r\n",
+        ),
         (false, b"NO \"wrong\"\r\n"),
     ]);
     assert_eq!(heard.content().len(), 1);

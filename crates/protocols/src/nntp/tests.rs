@@ -3,9 +3,15 @@ use overheard_testkit::{HeardScene, Scene, hear};
 use super::*;
 
 const OPENING: &[(bool, &[u8])] = &[
-    (false, b"200 news.example InterNetNews NNRP server ready (posting ok)\r\n"),
+    (
+        false,
+        b"200 news.example InterNetNews NNRP server ready (posting ok)\r\n",
+    ),
     (true, b"CAPABILITIES\r\n"),
-    (false, b"101 list\r\nVERSION 2\r\nREADER\r\nSTARTTLS\r\n.\r\n"),
+    (
+        false,
+        b"101 list\r\nVERSION 2\r\nREADER\r\nSTARTTLS\r\n.\r\n",
+    ),
 ];
 
 const READING: &[(bool, &[u8])] = &[
@@ -16,7 +22,10 @@ const READING: &[(bool, &[u8])] = &[
     (true, b"GROUP misc.test\r\n"),
     (false, b"211 3 1 3 misc.test\r\n"),
     (true, b"ARTICLE 1\r\n"),
-    (false, b"220 1 <a@b>\r\nSubject: x\r\n\r\n281 no answer\r\n..dot\r\n.\r\n"),
+    (
+        false,
+        b"220 1 <a@b>\r\nSubject: x\r\n\r\n281 no answer\r\n..dot\r\n.\r\n",
+    ),
     (true, b"QUIT\r\n"),
     (false, b"205 bye\r\n"),
 ];
@@ -60,7 +69,11 @@ fn starttls_hands_over() {
     .concat();
     for size in [1, 1460] {
         let heard = heard(&said, size);
-        assert!(heard.ledger().contains(r#""protocol":"nntp"#), "{}", heard.ledger());
+        assert!(
+            heard.ledger().contains(r#""protocol":"nntp"#),
+            "{}",
+            heard.ledger()
+        );
         assert_eq!(heard.hints, []);
         assert_eq!(heard.content(), [""; 0]);
     }
@@ -93,7 +106,10 @@ fn other_greetings_are_left_alone() {
             whole: true,
         })
     };
-    assert_eq!(probe_of(b"220 ftp.example FTP\r\n", b"USER ada\r\n"), Probe::No);
+    assert_eq!(
+        probe_of(b"220 ftp.example FTP\r\n", b"USER ada\r\n"),
+        Probe::No
+    );
     assert_eq!(probe_of(b"200 ready\r\n", b"USER ada\r\n"), Probe::No);
     assert_eq!(probe_of(b"200 ready\r\n", b"MODE READER\r\n"), Probe::Sure);
     assert_eq!(probe_of(b"", b"GET / HTTP/1.1\r\n"), Probe::No);

@@ -139,10 +139,13 @@ fn conversation(heard: &HeardScene) -> &Conversation {
 }
 
 fn handshakes(heard: &HeardScene) -> Vec<Handshake> {
-    let found = heard.records.iter().filter_map(|record| match &record.body {
-        Body::Handshake(handshake) => Some(Handshake::clone(handshake)),
-        _ => None,
-    });
+    let found = heard
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Handshake(handshake) => Some(Handshake::clone(handshake)),
+            _ => None,
+        });
     found.collect()
 }
 
@@ -231,7 +234,10 @@ fn what_only_looks_like_it_is_left_alone() {
     let reset = control(7, true, 0, Some(0), &[]);
     assert_eq!(probe_of(Over::Datagram, &reset), Probe::Sure);
     assert_eq!(probe_of(Over::Datagram, &reset[..13]), Probe::No);
-    assert_eq!(probe_of(Over::Datagram, &[&reset[..], &[0]].concat()), Probe::No);
+    assert_eq!(
+        probe_of(Over::Datagram, &[&reset[..], &[0]].concat()),
+        Probe::No
+    );
     assert_eq!(probe_of(Over::Datagram, &data()), Probe::No);
     assert_eq!(probe_of(Over::Stream, &[0]), Probe::More);
     assert_eq!(probe_of(Over::Stream, b"GET / HTTP/1.1\r\n"), Probe::No);

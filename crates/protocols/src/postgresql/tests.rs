@@ -63,7 +63,10 @@ fn challenges_can_be_attacked_offline() {
     let md5 = all_sizes(&[
         startup(),
         (false, message(b'R', &[0, 0, 0, 5, 1, 2, 3, 4])),
-        (true, message(b'p', b"md500112233445566778899aabbccddeeff\0")),
+        (
+            true,
+            message(b'p', b"md500112233445566778899aabbccddeeff\0"),
+        ),
         (false, message(b'E', b"SFATAL\0\0")),
     ]);
     assert_eq!(
@@ -75,10 +78,7 @@ fn challenges_can_be_attacked_offline() {
     let scram = all_sizes(&[
         startup(),
         (false, message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0")),
-        (
-            true,
-            message(b'p', b"SCRAM-SHA-256\0\0\0\0\x0an,,n=,r=ab"),
-        ),
+        (true, message(b'p', b"SCRAM-SHA-256\0\0\0\0\x0an,,n=,r=ab")),
         (false, message(b'R', b"\0\0\0\x0br=abcd,s=c2FsdA==,i=4096")),
         (true, message(b'p', b"c=biws,r=abcd,p=cHJvb2Y=")),
         (false, message(b'R', b"\0\0\0\x0cv=eA==")),
@@ -125,5 +125,8 @@ fn only_the_first_packet_of_a_client_is_recognised() {
     assert_eq!(probe_of(&[0, 0, 0], b"", true), Probe::No);
     assert_eq!(probe_of(b"GET / HTTP", b"", false), Probe::No);
     assert_eq!(probe_of(&[0, 0, 0, 90, 0xff], b"", false), Probe::No);
-    assert_eq!(probe_of(&first(196_608, b"other\0x\0\0"), b"", false), Probe::No);
+    assert_eq!(
+        probe_of(&first(196_608, b"other\0x\0\0"), b"", false),
+        Probe::No
+    );
 }

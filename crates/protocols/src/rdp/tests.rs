@@ -24,13 +24,24 @@ fn settings(method: u8) -> (bool, Vec<u8>) {
     let security = [2, 0x0c, 12, 0, method, 0, 0, 0, 2, 0, 0, 0];
     (
         false,
-        packet_of(&[&[2, 0xf0, 0x80, 0x7f, 0x66][..], &[1; 40], &security, &[7; 30]].concat()),
+        packet_of(
+            &[
+                &[2, 0xf0, 0x80, 0x7f, 0x66][..],
+                &[1; 40],
+                &security,
+                &[7; 30],
+            ]
+            .concat(),
+        ),
     )
 }
 
 fn data(client: bool) -> (bool, Vec<u8>) {
     let kind = if client { 0x64 } else { 0x68 };
-    (client, packet_of(&[&[2, 0xf0, 0x80, kind][..], &[0xee; 60]].concat()))
+    (
+        client,
+        packet_of(&[&[2, 0xf0, 0x80, kind][..], &[0xee; 60]].concat()),
+    )
 }
 
 fn heard(said: &[(bool, Vec<u8>)], size: usize) -> HeardScene {
@@ -78,7 +89,13 @@ fn tls_takes_over() {
                 ],
                 size,
             );
-            assert!(conversation(&heard).protocol.as_ref().unwrap().starts_with("rdp"));
+            assert!(
+                conversation(&heard)
+                    .protocol
+                    .as_ref()
+                    .unwrap()
+                    .starts_with("rdp")
+            );
             assert_eq!(heard.content().len(), 1, "{}", heard.ledger());
             assert!(heard.content()[0].contains(r#""user":"ada""#));
         }
@@ -90,7 +107,10 @@ fn the_protection_of_its_own_is_weak() {
     let heard = all_sizes(&[
         ask(0),
         (false, opening(CONNECTION_CONFIRM, &[])),
-        (true, packet_of(&[&[2, 0xf0, 0x80, 0x7f, 0x65][..], &[1; 300]].concat())),
+        (
+            true,
+            packet_of(&[&[2, 0xf0, 0x80, 0x7f, 0x65][..], &[1; 300]].concat()),
+        ),
         settings(2),
         (true, packet_of(&[2, 0xf0, 0x80, 4, 1, 0, 1, 0])),
         data(true),
@@ -105,7 +125,10 @@ fn the_protection_of_its_own_is_weak() {
 fn without_encryption_it_is_open() {
     let heard = all_sizes(&[
         ask(0),
-        (false, opening(CONNECTION_CONFIRM, &[2, 0, 8, 0, 0, 0, 0, 0])),
+        (
+            false,
+            opening(CONNECTION_CONFIRM, &[2, 0, 8, 0, 0, 0, 0, 0]),
+        ),
         settings(0),
         data(true),
     ]);
@@ -128,7 +151,10 @@ fn others_that_open_connections_so_are_left_alone() {
     assert_eq!(probe_of(&ask(1).1), Probe::Sure);
     assert_eq!(probe_of(&ask(1).1[..8]), Probe::More);
     // S7: parameters of X.224.
-    let s7 = opening(CONNECTION_REQUEST, &[0xc1, 2, 1, 0, 0xc2, 2, 1, 2, 0xc0, 1, 9]);
+    let s7 = opening(
+        CONNECTION_REQUEST,
+        &[0xc1, 2, 1, 0, 0xc2, 2, 1, 2, 0xc0, 1, 9],
+    );
     assert_eq!(probe_of(&s7), Probe::No);
     assert_eq!(probe_of(&opening(CONNECTION_REQUEST, &[])), Probe::No);
     // H.225: no X.224 at all.

@@ -455,9 +455,24 @@ fn only_both_random_names_look_like_tor() {
     let name = "www.t3i3ru.com";
     assert!(looks_like_tor(&record(subject, issuer, name, None)));
     assert!(!looks_like_tor(&record(subject, issuer, name, Some("h2"))));
-    assert!(!looks_like_tor(&record(subject, issuer, "mail.example", None)));
+    assert!(!looks_like_tor(&record(
+        subject,
+        issuer,
+        "mail.example",
+        None
+    )));
     assert!(!looks_like_tor(&record(subject, subject, name, None)));
-    assert!(!looks_like_tor(&record("CN=www.shop.net", issuer, name, None)));
-    assert!(!looks_like_tor(&record("CN=www.my-company-shop.net, O=x", issuer, name, None)));
+    assert!(!looks_like_tor(&record(
+        "CN=www.shop.net",
+        issuer,
+        name,
+        None
+    )));
+    assert!(!looks_like_tor(&record(
+        "CN=www.my-company-shop.net, O=x",
+        issuer,
+        name,
+        None
+    )));
     assert!(!looks_like_tor(&Handshake::default()));
 }

@@ -23,8 +23,14 @@ const LOGIN: &[(bool, &[u8])] = &[
         true,
         b"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGFkYQBzZWNyZXQ=</auth>",
     ),
-    (false, b"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>"),
-    (true, b"<message to='eve@chat.example'><body>hello</body></message>"),
+    (
+        false,
+        b"<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>",
+    ),
+    (
+        true,
+        b"<message to='eve@chat.example'><body>hello</body></message>",
+    ),
 ];
 
 fn heard(said: &[(bool, &[u8])], size: usize) -> HeardScene {
@@ -71,7 +77,9 @@ fn the_login_before_sasl() {
         ]
         .concat(),
     );
-    assert!(heard.content()[1].contains(r#""mechanism":"iq-auth","user":"ada","secret":"secret","crackable":false,"accepted":false"#));
+    assert!(heard.content()[1].contains(
+        r#""mechanism":"iq-auth","user":"ada","secret":"secret","crackable":false,"accepted":false"#
+    ));
 }
 
 #[test]
