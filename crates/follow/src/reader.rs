@@ -1,7 +1,7 @@
 //! The reader: decodes every frame, and gives each packet to the shard that it belongs to.
 //!
-//! With one thread the reader hears everything itself. With more, batches go to all workers, and each
-//! worker hears the packets of its own shards: in the order of the capture, as the reader would.
+//! With one thread the reader hears everything itself. With more, batches also go to all workers, and each
+//! thread hears the packets of its own shards: in the order of the capture, as the reader would.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -66,100 +66,82 @@ pub fn follow(
         heard: Heard::default(),
         defragmenter: Defragmenter::new(Budget::of(options.memory).fragments),
     };
-    let books = if options.threads <= 1 {
-        let mut shards: Vec<Shard> = (0..SHARDS)
-            .map(|_| Shard::new(protocols, options))
-            .collect();
-        let mut decoded = Decoded::default();
-        while reader.fill(captures, &mut decoded.batch)? {
-            reader.decode(&mut decoded);
-            for (index, shard) in shards.iter_mut().enumerate() {
-                hear_batch(shard, index, &decoded);
-            }
-            progress(captures.position());
-        }
-        shards.into_iter().map(Shard::finish).collect()
-    } else {
-        follow_on_threads(captures, protocols, options, progress, &mut reader)?
-    };
-    Ok(reader.finish(books))
-}
-
-fn hear_batch(shard: &mut Shard, index: usize, decoded: &Decoded) {
-    for item in decoded.items.get(index).into_iter().flatten() {
-        decoded.lend(item, |packet| shard.hear(&item.key, packet));
-    }
-}
-
-type Finished = (Notebook, Totals);
-
-fn follow_on_threads(
-    captures: &mut Captures,
-    protocols: Protocols,
-    options: Options,
-    progress: &mut dyn FnMut(u64),
-    reader: &mut Reader,
-) -> Result<Vec<Finished>, SourceError> {
-    let workers = options.threads.min(SHARDS);
+    let own = shards_of_reader(options.threads);
+    let workers = options.threads.saturating_sub(1).min(SHARDS - own);
+    let shard = |index| (index, Shard::new(protocols, options));
+    let mut shards: Vec<(usize, Shard)> = (0..own).map(shard).collect();
+    let mut finished: Vec<(usize, Finished)> = Vec::new();
     thread::scope(|scope| {
-        let (used, reuse) = sync_channel::<Decoded>(QUEUE * 2);
+        let (used, reuse) = sync_channel::<Decoded>(QUEUE + 2);
         let mut queues: Vec<SyncSender<Arc<Decoded>>> = Vec::new();
         let mut handles = Vec::new();
         for worker in 0..workers {
             let (sender, receiver): (_, Receiver<Arc<Decoded>>) = sync_channel(QUEUE);
-            let used = used.clone();
             queues.push(sender);
+            let used = used.clone();
             handles.push(scope.spawn(move || {
-                let mut shards: Vec<(usize, Shard)> = (worker..SHARDS)
+                let mut shards: Vec<_> = (own + worker..SHARDS)
                     .step_by(workers)
-                    .map(|index| (index, Shard::new(protocols, options)))
+                    .map(shard)
                     .collect();
                 for decoded in receiver {
-                    for (index, shard) in &mut shards {
-                        hear_batch(shard, *index, &decoded);
-                    }
-                    if let Some(decoded) = Arc::into_inner(decoded) {
-                        // Where the reader has enough to reuse, this one is let go.
-                        let _ = used.try_send(decoded);
-                    }
+                    hear_batch(&mut shards, decoded, &used);
                 }
-                shards
-                    .into_iter()
-                    .map(|(index, shard)| (index, shard.finish()))
-                    .collect::<Vec<_>>()
+                finish(shards)
             }));
         }
-        let mut outcome = Ok(());
-        loop {
-            let mut decoded = reuse.try_recv().unwrap_or_default();
-            match reader.fill(captures, &mut decoded.batch) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
-            }
-            reader.decode(&mut decoded);
+        while let Some(decoded) = reader.read(captures, reuse.try_recv().unwrap_or_default())? {
             let decoded = Arc::new(decoded);
             for queue in &queues {
                 // A worker stops listening only by panicking, which joining it tells.
                 let _ = queue.send(Arc::clone(&decoded));
             }
+            hear_batch(&mut shards, decoded, &used);
             progress(captures.position());
         }
         drop(queues);
-        let mut finished: Vec<(usize, Finished)> = Vec::new();
+        finished.extend(finish(shards));
         for handle in handles {
             match handle.join() {
                 Ok(shards) => finished.extend(shards),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        outcome?;
-        finished.sort_by_key(|(index, _)| *index);
-        Ok(finished.into_iter().map(|(_, shard)| shard).collect())
-    })
+        Ok(())
+    })?;
+    finished.sort_by_key(|(index, _)| *index);
+    Ok(reader.finish(finished.into_iter().map(|(_, shard)| shard).collect()))
+}
+
+type Finished = (Notebook, Totals);
+
+/// Of 100 parts of the work, what reading frames and their headers takes where there is much to hear.
+const READING: usize = 18;
+
+/// The shards that the reading thread hears itself, so that all threads have about as much to do.
+fn shards_of_reader(threads: usize) -> usize {
+    let share = (100 / threads.max(1)).saturating_sub(READING);
+    SHARDS * share / (100 - READING)
+}
+
+/// Hears the packets of some shards, and gives the batch back where nobody else is still hearing it.
+fn hear_batch(shards: &mut [(usize, Shard)], decoded: Arc<Decoded>, used: &SyncSender<Decoded>) {
+    for (index, shard) in shards {
+        for item in decoded.items.get(*index).into_iter().flatten() {
+            decoded.lend(item, |packet| shard.hear(&item.key, packet));
+        }
+    }
+    if let Some(decoded) = Arc::into_inner(decoded) {
+        // Where the reader has enough to reuse, this one is let go.
+        let _ = used.try_send(decoded);
+    }
+}
+
+fn finish(shards: Vec<(usize, Shard)>) -> Vec<(usize, Finished)> {
+    shards
+        .into_iter()
+        .map(|(index, shard)| (index, shard.finish()))
+        .collect()
 }
 
 impl Decoded {
@@ -222,6 +204,19 @@ struct Reader {
 }
 
 impl Reader {
+    /// The next batch with its headers read, in the memory of a used one.
+    fn read(
+        &mut self,
+        captures: &mut Captures,
+        mut decoded: Decoded,
+    ) -> Result<Option<Decoded>, SourceError> {
+        if !self.fill(captures, &mut decoded.batch)? {
+            return Ok(None);
+        }
+        self.decode(&mut decoded);
+        Ok(Some(decoded))
+    }
+
     /// Fills a batch. Where an input fails after something was heard, what was heard is kept and the
     /// failure becomes a notice.
     fn fill(&mut self, captures: &mut Captures, batch: &mut Batch) -> Result<bool, SourceError> {

@@ -13,6 +13,8 @@ use std::net::SocketAddr;
 use overheard_follow::{Heard, Options};
 use overheard_ledger::{Body, Conversation, Exposure, Object, Record, Reveal};
 use overheard_tap::{Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step};
+// Not every test that shares this file uses both.
+#[allow(unused_imports)]
 pub use overheard_testkit::{TAPE, as_taped};
 use overheard_testkit::{ethernet, follow_bytes, tcp};
 
