@@ -2,12 +2,14 @@
 
 use overheard_ledger::{Account, Accounts};
 
+use crate::conflict::Conflicts;
+
 /// The largest hole in a stream that is believed, in bytes: a sequence number from nowhere must not make
 /// gigabytes go missing.
 pub(crate) const PLAUSIBLE_HOLE: u64 = 64 << 20;
 
 /// Where the payload bytes of a conversation ended, and how many of them never arrived.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Books {
     /// The accounts.
     pub(crate) accounts: Accounts,
@@ -17,8 +19,8 @@ pub(crate) struct Books {
     pub(crate) holes: u64,
     /// Records and hints set aside by a limit.
     pub(crate) set_aside: u64,
-    /// Bytes of which two different copies were seen.
-    pub(crate) conflicting: u64,
+    /// Where two different copies of the same bytes were seen.
+    pub(crate) conflicts: Conflicts,
 }
 
 impl Books {

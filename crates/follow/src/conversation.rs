@@ -9,6 +9,7 @@ use overheard_wire::{Tcp, Transport, Tunnels};
 use crate::books::Books;
 use crate::budget::Budget;
 use crate::community_id::community_id;
+use crate::conflict::Conflicts;
 use crate::datagrams::{Arrival, Datagrams};
 use crate::direction::Segment;
 use crate::hearing::{Moment, Protocols, Room};
@@ -36,8 +37,8 @@ pub(crate) struct Arrived<'a> {
     pub(crate) frames: u64,
     /// The fragments' frames but the last.
     pub(crate) earlier: &'a [(u64, Time)],
-    /// Bytes in which fragments contradicted each other.
-    pub(crate) conflicting: u64,
+    /// What fragments of it contradicted each other in.
+    pub(crate) conflicts: Option<&'a Conflicts>,
 }
 
 /// What hears a conversation.
@@ -64,11 +65,23 @@ pub(crate) struct Conversation {
     pub(crate) last: Moment,
     /// Initial sequence numbers, where a SYN said them.
     initial: [Option<u32>; 2],
+    /// A SYN of the client for another connection, that nobody has answered yet.
+    asked: Option<Box<Asked>>,
     /// FIN seen from the client (1), from the server (2), RST (4).
     closed: u8,
     written: u32,
     books: Books,
     talk: Talk,
+}
+
+/// A SYN that may begin another conversation of the same endpoints.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    side: Side,
+    moment: Moment,
+    packets: u64,
+    on_wire: u64,
+    sequence: u32,
 }
 
 /// What a conversation needs from its shard to hear.
@@ -129,6 +142,7 @@ impl Conversation {
             start: packet.moment.time,
             last: packet.moment,
             initial: [None; 2],
+            asked: None,
             closed: 0,
             written: 0,
             books: Books::default(),
@@ -139,7 +153,7 @@ impl Conversation {
     /// Whether a packet begins another conversation of the same endpoints: a SYN after the end, or one
     /// with another initial sequence number; or any packet after a long silence.
     pub(crate) fn is_over_for(&self, packet: &Arrived<'_>) -> bool {
-        if packet.moment.time.since(self.last.time) > idle_limit(self.ip_protocol) {
+        if self.is_silent_for(packet) {
             return true;
         }
         let Transport::Tcp(tcp) = packet.transport else {
@@ -157,6 +171,106 @@ impl Conversation {
             return known.is_some_and(|initial| initial != tcp.sequence) && self.closed != 0;
         }
         known.is_none_or(|initial| initial != tcp.sequence) && (known.is_some() || self.closed != 0)
+    }
+
+    /// Whether it has been silent for so long that a packet cannot belong to it.
+    fn is_silent_for(&self, packet: &Arrived<'_>) -> bool {
+        packet.moment.time.since(self.last.time) > idle_limit(self.ip_protocol)
+    }
+
+    fn is_near(&mut self, side: Side, sequence: u32) -> bool {
+        match &mut self.talk {
+            Talk::Stream(stream) => stream.is_near(side, sequence),
+            Talk::Quiet | Talk::Datagrams(_) => true,
+        }
+    }
+
+    /// Keeps a SYN apart that asks for another connection while this one goes on: anybody can send it,
+    /// and a server that is connected already does not believe it (RFC 9293 section 3.10.7.4). Only the
+    /// other side's word makes a conversation of it. `true` where the packet was kept.
+    pub(crate) fn doubts(&mut self, packet: &Arrived<'_>) -> bool {
+        let Transport::Tcp(tcp) = packet.transport else {
+            return false;
+        };
+        let side = self.side_of(packet);
+        let heard_from = |side: Side| {
+            self.packets
+                .get(side.index())
+                .is_some_and(|count| *count > 0)
+        };
+        let goes_on = self.closed == 0 && matches!(self.talk, Talk::Stream(_));
+        let asks = tcp.has(Tcp::SYN) && !tcp.has(Tcp::ACK);
+        if !goes_on
+            || !asks
+            || !heard_from(side.other())
+            || !self.is_another(side, &tcp)
+            || self.is_silent_for(packet)
+        {
+            return false;
+        }
+        // What it says already is no part of what goes on, and nobody may ever hear it.
+        self.count(Account::Unrecognised, packet, packet.payload.len() as u64);
+        match &mut self.asked {
+            Some(asked) if asked.sequence == tcp.sequence && asked.side == side => {
+                asked.packets += packet.frames;
+                asked.on_wire += packet.on_wire;
+            }
+            _ => {
+                self.take_back();
+                self.asked = Some(Box::new(Asked {
+                    side,
+                    moment: packet.moment,
+                    packets: packet.frames,
+                    on_wire: packet.on_wire,
+                    sequence: tcp.sequence,
+                }));
+            }
+        }
+        true
+    }
+
+    /// Nobody answered the SYN that was kept apart: it was a packet like others.
+    fn take_back(&mut self) {
+        if let Some(asked) = self.asked.take() {
+            self.count_packets(asked.side, asked.packets, asked.on_wire);
+        }
+    }
+
+    /// The SYN that was kept apart, where this packet says that it was believed.
+    pub(crate) fn granted(&mut self, packet: &Arrived<'_>) -> Option<Box<Asked>> {
+        let asked = self.asked.as_ref()?;
+        let Transport::Tcp(tcp) = packet.transport else {
+            return None;
+        };
+        let granted = tcp.has(Tcp::SYN)
+            && tcp.has(Tcp::ACK)
+            && self.side_of(packet) != asked.side
+            && tcp.acknowledgement == asked.sequence.wrapping_add(1);
+        if granted { self.asked.take() } else { None }
+    }
+
+    /// Takes the SYN that began it, and was kept apart, for its first packet.
+    pub(crate) fn begin_with(&mut self, asked: &Asked) {
+        self.id = asked.moment.frame;
+        self.start = asked.moment.time;
+        self.count_packets(Side::Client, asked.packets, asked.on_wire);
+        self.initial = [Some(asked.sequence), None];
+    }
+
+    /// Whether a SYN has another initial sequence number than the connection's.
+    fn is_another(&self, side: Side, tcp: &Tcp) -> bool {
+        let known = self.initial.get(side.index()).copied().flatten();
+        known.is_none_or(|initial| initial != tcp.sequence)
+    }
+
+    fn count_packets(&mut self, side: Side, frames: u64, on_wire: u64) {
+        if let (Some(packets), Some(bytes)) = (
+            self.packets.get_mut(side.index()),
+            self.bytes.get_mut(side.index()),
+        ) {
+            *packets += frames;
+            *bytes += on_wire;
+        }
     }
 
     /// The number of its first frame.
@@ -206,14 +320,10 @@ impl Conversation {
         };
         self.start = self.start.min(packet.moment.time);
         let side = self.side_of(packet);
-        if let (Some(packets), Some(bytes)) = (
-            self.packets.get_mut(side.index()),
-            self.bytes.get_mut(side.index()),
-        ) {
-            *packets += packet.frames;
-            *bytes += packet.on_wire;
+        self.count_packets(side, packet.frames, packet.on_wire);
+        if let Some(conflicts) = packet.conflicts {
+            self.books.conflicts.join(conflicts);
         }
-        self.books.conflicting += packet.conflicting;
         let captured = packet.payload.len() as u64;
         match packet.transport {
             Transport::Tcp(tcp) => self.hear_tcp(side, &tcp, packet, surroundings),
@@ -248,7 +358,8 @@ impl Conversation {
         if syn && let Some(initial) = self.initial.get_mut(side.index()) {
             *initial = Some(tcp.sequence);
         }
-        if tcp.has(Tcp::RST) {
+        // A reset from outside the window ends nothing (RFC 5961 section 3.2).
+        if tcp.has(Tcp::RST) && self.is_near(side, tcp.sequence) {
             self.closed |= 4;
         }
         if tcp.has(Tcp::FIN) {
@@ -372,6 +483,7 @@ impl Conversation {
         } else {
             Account::Unrecognised
         };
+        self.take_back();
         let (mut chain, mut exposure) = (None, Exposure::Unknown);
         match std::mem::replace(&mut self.talk, Talk::Quiet) {
             Talk::Quiet => {}
@@ -389,6 +501,11 @@ impl Conversation {
                 (chain, exposure) = (datagrams.chain(), datagrams.exposure());
             }
         }
+        let conflict = self
+            .books
+            .conflicts
+            .hint(self.id, surroundings.options.reveal);
+        surroundings.book.hints.extend(conflict);
         let offered = self.books.arrived + self.books.holes;
         debug_assert_eq!(
             self.books.accounts.total(),
@@ -417,7 +534,7 @@ impl Conversation {
                 .collect(),
             server_names: Vec::new(),
             accounts: self.books.accounts,
-            conflicting_bytes: self.books.conflicting,
+            conflicting_bytes: self.books.conflicts.bytes,
         };
         surroundings.book.records.push(Record {
             conversation: None,

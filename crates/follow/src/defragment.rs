@@ -3,7 +3,7 @@
 //! Where fragments overlap the first copy stays, and bytes in which copies differ are counted: a tap
 //! cannot know which one the receiver believed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
@@ -12,6 +12,7 @@ use overheard_tap::limits::{MAX_FRAGMENT_BYTES, MAX_FRAGMENTS, MAX_FRAGMENTS_OF_
 use overheard_wire::{Addresses, Fragment, Tunnels};
 
 use crate::books::Books;
+use crate::conflict::{Conflicts, Reading};
 use crate::hearing::Moment;
 
 /// Nanoseconds that fragments wait for the rest, on packet time (RFC 8200 section 4.5).
@@ -25,28 +26,31 @@ const MAX_DATAGRAM: u64 = 65_535;
 struct Key {
     addresses: Addresses,
     id: u32,
-    protocol: u8,
+    /// Of IPv4; in IPv6 only the first fragment says what the datagram carries.
+    protocol: Option<u8>,
 }
 
 /// A run of bytes of a datagram.
 #[derive(Debug)]
 struct Run {
-    offset: u64,
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
+    moment: Moment,
 }
 
 /// A datagram of which not all is there.
 #[derive(Debug, Default)]
 struct Partial {
     /// Runs by offset, none touching another's bytes.
-    runs: Vec<Run>,
+    runs: BTreeMap<u64, Run>,
+    /// What the datagram carries: the first fragment's word holds (RFC 8200 section 4.5).
+    protocol: u8,
     /// Length of the whole, once the last fragment said it.
     total: Option<u64>,
     held: u64,
     fragments: usize,
     frames: Vec<(u64, Time)>,
     on_wire: u64,
-    conflicting: u64,
+    conflicts: Conflicts,
     began: Time,
     tunnels: Tunnels,
     /// Which of the datagrams with this key it is.
@@ -66,7 +70,7 @@ pub(crate) struct Whole {
     pub(crate) frames: u64,
     /// Bytes of those frames on the wire.
     pub(crate) on_wire: u64,
-    pub(crate) conflicting: u64,
+    pub(crate) conflicts: Conflicts,
 }
 
 /// A fragment as it arrived.
@@ -135,7 +139,11 @@ impl Defragmenter {
         let key = Key {
             addresses: arrived.addresses,
             id: arrived.fragment.id,
-            protocol: arrived.fragment.protocol,
+            protocol: arrived
+                .addresses
+                .source
+                .is_ipv4()
+                .then_some(arrived.fragment.protocol),
         };
         self.serial += 1;
         let serial = self.serial;
@@ -144,6 +152,7 @@ impl Defragmenter {
             Partial {
                 began: arrived.moment.time,
                 tunnels: arrived.tunnels,
+                protocol: arrived.fragment.protocol,
                 serial,
                 ..Partial::default()
             }
@@ -163,7 +172,10 @@ impl Defragmenter {
             // The first last fragment holds: a later one that says otherwise does not change it.
             partial.total.get_or_insert(end);
         }
-        let fresh = partial.insert(offset, arrived.bytes);
+        if offset == 0 && !partial.runs.contains_key(&0) {
+            partial.protocol = arrived.fragment.protocol;
+        }
+        let fresh = partial.insert(offset, arrived.bytes, arrived.moment);
         partial.held += fresh;
         self.bytes += fresh;
         self.fragments += 1;
@@ -222,7 +234,7 @@ impl Defragmenter {
                     .total
                     .map_or(0, |total| total.saturating_sub(partial.held));
                 self.books.hole(holes);
-                self.books.conflicting += partial.conflicting;
+                self.books.conflicts.join(&partial.conflicts);
                 return;
             }
         }
@@ -230,7 +242,7 @@ impl Defragmenter {
 
     fn assemble(&mut self, key: Key, partial: Partial) -> Whole {
         let mut bytes = Vec::with_capacity(usize::try_from(partial.held).unwrap_or(0));
-        for run in &partial.runs {
+        for run in partial.runs.values() {
             bytes.extend_from_slice(&run.bytes);
         }
         let total = usize::try_from(partial.total.unwrap_or(0)).unwrap_or(usize::MAX);
@@ -246,76 +258,61 @@ impl Defragmenter {
         Whole {
             addresses: key.addresses,
             tunnels: partial.tunnels,
-            protocol: key.protocol,
+            protocol: partial.protocol,
             bytes,
             earlier,
             frames: partial.fragments as u64,
             on_wire: partial.on_wire,
-            conflicting: partial.conflicting,
+            conflicts: partial.conflicts,
         }
     }
 }
 
 impl Partial {
     fn is_whole(&self) -> bool {
-        let Some(total) = self.total else {
+        let Some(total) = self.total.filter(|total| self.held >= *total) else {
             return false;
         };
-        let mut next = 0;
-        for run in &self.runs {
-            if run.offset > next {
-                return false;
-            }
-            next = run.offset + run.bytes.len() as u64;
-        }
-        next >= total
+        // Runs do not overlap: what lies before the end is all there, or something lies behind it.
+        let beyond: u64 = self
+            .runs
+            .iter()
+            .rev()
+            .map(|(at, run)| (at + run.bytes.len() as u64).saturating_sub(total.max(*at)))
+            .take_while(|beyond| *beyond > 0)
+            .sum();
+        self.held - beyond == total
     }
 
     /// Adds bytes where none are yet, and compares them where some are; how many were new.
-    fn insert(&mut self, offset: u64, bytes: &[u8]) -> u64 {
+    fn insert(&mut self, offset: u64, bytes: &[u8], moment: Moment) -> u64 {
         let end = offset + bytes.len() as u64;
-        let part = |from: u64, to: u64| -> &[u8] {
-            let low = usize::try_from(from - offset).unwrap_or(usize::MAX);
-            let high = usize::try_from(to - offset).unwrap_or(usize::MAX);
-            bytes.get(low..high).unwrap_or_default()
-        };
+        let copy = Reading::new(offset, bytes, moment);
+        let begin = self
+            .runs
+            .range(..=offset)
+            .next_back()
+            .map_or(offset, |(at, _)| *at);
+        let mut free: Vec<(u64, u64)> = Vec::new();
         let mut at = offset;
-        let mut fresh: Vec<Run> = Vec::new();
-        for run in &self.runs {
-            let run_end = run.offset + run.bytes.len() as u64;
-            if run_end <= at {
-                continue;
+        for (&start, run) in self.runs.range(begin..end) {
+            self.conflicts
+                .compare(&Reading::new(start, &run.bytes, run.moment), &copy);
+            if start > at {
+                free.push((at, start));
             }
-            if run.offset >= end {
-                break;
-            }
-            if run.offset > at {
-                fresh.push(Run {
-                    offset: at,
-                    bytes: part(at, run.offset).to_vec(),
-                });
-                at = run.offset;
-            }
-            let stop = run_end.min(end);
-            let skip = usize::try_from(at - run.offset).unwrap_or(usize::MAX);
-            let mine = run.bytes.get(skip..).unwrap_or_default();
-            self.conflicting += mine
-                .iter()
-                .zip(part(at, stop))
-                .filter(|(a, b)| a != b)
-                .count() as u64;
-            at = stop;
+            at = at.max(start + run.bytes.len() as u64);
         }
         if at < end {
-            fresh.push(Run {
-                offset: at,
-                bytes: part(at, end).to_vec(),
-            });
+            free.push((at, end));
         }
-        let added = fresh.iter().map(|run| run.bytes.len() as u64).sum();
-        if !fresh.is_empty() {
-            self.runs.extend(fresh);
-            self.runs.sort_by_key(|run| run.offset);
+        let mut added = 0;
+        for (from, to) in free {
+            let low = usize::try_from(from - offset).unwrap_or(usize::MAX);
+            let high = usize::try_from(to - offset).unwrap_or(usize::MAX);
+            let bytes = bytes.get(low..high).unwrap_or_default().into();
+            self.runs.insert(from, Run { bytes, moment });
+            added += to - from;
         }
         added
     }
@@ -375,7 +372,7 @@ mod tests {
         assert!(take(&mut defragmenter, 0, true, b"abcdefXXijklmnop", 2).is_none());
         let whole = take(&mut defragmenter, 16, false, b"!", 3).unwrap();
         assert_eq!(whole.bytes, b"abcdefghijklmnop!");
-        assert_eq!(whole.conflicting, 2);
+        assert_eq!(whole.conflicts.bytes, 2);
         assert_eq!(defragmenter.books.accounts.duplicate, 8);
         assert_eq!(defragmenter.books.arrived, 8);
     }

@@ -1,17 +1,22 @@
 //! One direction of a TCP stream, put in order (RFC 9293).
 
 use std::collections::BTreeMap;
-use std::hash::Hasher;
 
 use overheard_ledger::Account;
 use overheard_tap::limits::MAX_REORDERED_PACKETS;
 
 use crate::books::{Books, PLAUSIBLE_HOLE};
+use crate::conflict::Reading;
 use crate::counting::Counting;
 use crate::hearing::Moment;
+use crate::recent::Recent;
 
-/// Segments that arrived in order and are remembered, to compare second copies with.
-const REMEMBERED: usize = 8;
+/// Held segments that a segment may pass which is not all in the capture: of one that is, every byte
+/// pays for one.
+const MAX_PASSED: usize = 64;
+
+/// Bytes around the next one within which a sequence number is believed that ends a stream.
+const NEAR: u64 = 1 << 20;
 
 /// A segment as it arrived.
 #[derive(Clone, Copy, Debug)]
@@ -47,16 +52,6 @@ impl Held {
     }
 }
 
-/// A segment that was delivered: enough to tell whether a second copy says the same.
-#[derive(Clone, Copy, Debug, Default)]
-struct Copy {
-    offset: u64,
-    length: u64,
-    /// Bytes of it that were captured: copies cut differently cannot be compared.
-    captured: usize,
-    digest: u64,
-}
-
 /// One direction: what was delivered so far, and what waits.
 #[derive(Debug, Default)]
 pub(crate) struct Direction {
@@ -76,8 +71,7 @@ pub(crate) struct Direction {
     /// Packets since the receiver acknowledged a byte that is not there.
     patience: u32,
     counting: Option<Counting>,
-    copies: [Copy; REMEMBERED],
-    copy: usize,
+    recent: Recent,
 }
 
 impl Direction {
@@ -120,44 +114,56 @@ impl Direction {
             // Before the first byte that was seen: said before the tap listened, or a keep-alive.
             return self.before_beginning(segment, books);
         };
+        if offset < self.next && !self.is_keep_alive(offset, bytes, length) {
+            self.recent.compare(offset, bytes, moment, books);
+        }
         if let Some(counting) = &mut self.counting {
             counting.segment(offset, length, bytes.len() as u64, books);
             let next = counting.next();
             self.advance(next - self.next);
             return None;
         }
-        if offset > self.next {
-            self.hold(
-                offset,
-                Held {
-                    bytes: bytes.into(),
-                    missing: length - bytes.len() as u64,
-                    moment,
-                },
-                books,
-            );
+        let old = self.next.saturating_sub(offset).min(length);
+        books.accounts.add(Account::Duplicate, old);
+        if old == length {
             return None;
         }
-        let old = (self.next - offset).min(length);
-        if old > 0 {
-            self.compare(offset, length, bytes, books);
-            books.accounts.add(Account::Duplicate, old);
-            if old == length {
-                return None;
-            }
-        } else {
-            self.remember(offset, length, bytes);
-        }
-        let fresh = usize::try_from(old)
-            .ok()
-            .and_then(|old| bytes.get(old..))
-            .unwrap_or_default();
-        let piece = Piece {
-            bytes: fresh,
-            missing: length - old - fresh.len() as u64,
+        let fresh = Segment {
+            bytes: beyond(bytes, old),
+            length: length - old,
+            ..*segment
         };
-        self.advance(length - old);
-        Some(piece)
+        self.fresh(offset + old, &fresh, books)
+    }
+
+    /// Takes what no byte of was delivered. What was held first stays, as everywhere.
+    fn fresh<'a>(
+        &mut self,
+        offset: u64,
+        segment: &Segment<'a>,
+        books: &mut Books,
+    ) -> Option<Piece<'a>> {
+        let end = offset + segment.length;
+        let meets_held = self
+            .held
+            .first_key_value()
+            .is_some_and(|(first, _)| *first < end);
+        if offset > self.next || meets_held {
+            self.hold(offset, segment, books);
+            return None;
+        }
+        self.recent.remember(offset, segment.bytes, segment.moment);
+        self.advance(segment.length);
+        Some(Piece {
+            bytes: segment.bytes,
+            missing: segment.length - segment.bytes.len() as u64,
+        })
+    }
+
+    /// Whether a segment only asks whether the other side is still there (RFC 9293 section 3.8.4): it
+    /// repeats the last byte, which may be garbage then, and is zero.
+    fn is_keep_alive(&self, offset: u64, bytes: &[u8], length: u64) -> bool {
+        length == 1 && offset + 1 == self.next && bytes == [0]
     }
 
     fn before_beginning<'a>(
@@ -165,36 +171,25 @@ impl Direction {
         segment: &Segment<'a>,
         books: &mut Books,
     ) -> Option<Piece<'a>> {
-        let end = segment
-            .sequence
-            .wrapping_add(u32::try_from(segment.length).unwrap_or(u32::MAX));
-        let Some(fresh) = self
-            .offset(end)
-            .map(|end| end.saturating_sub(self.next).min(segment.length))
-        else {
-            books.accounts.add(Account::Duplicate, segment.length);
+        let before = u64::from(self.sequence.wrapping_sub(segment.sequence)) - self.next;
+        if before > PLAUSIBLE_HOLE {
+            // It repeats nothing: it belongs to another connection, or to none.
+            books.accounts.add(Account::Unrecognised, segment.length);
             return None;
-        };
-        let old = segment.length - fresh;
+        }
+        let old = before.min(segment.length);
         books.accounts.add(Account::Duplicate, old);
-        if fresh == 0 {
+        if old == segment.length {
             return None;
         }
-        let bytes = usize::try_from(old)
-            .ok()
-            .and_then(|old| segment.bytes.get(old..))
-            .unwrap_or_default();
-        let missing = fresh - bytes.len() as u64;
-        if self.counting.is_some() {
-            let next = self.next;
-            if let Some(counting) = &mut self.counting {
-                counting.segment(next, fresh, bytes.len() as u64, books);
-            }
-            self.advance(fresh);
-            return None;
-        }
-        self.advance(fresh);
-        Some(Piece { bytes, missing })
+        books.arrived -= segment.length - old;
+        let rest = Segment {
+            sequence: segment.sequence.wrapping_add((old & 0xffff_ffff) as u32),
+            bytes: beyond(segment.bytes, old),
+            length: segment.length - old,
+            moment: segment.moment,
+        };
+        self.segment(&rest, books)
     }
 
     fn advance(&mut self, bytes: u64) {
@@ -205,57 +200,56 @@ impl Direction {
     }
 
     /// Keeps a segment until those before it are there. Of bytes held twice the first copy stays.
-    fn hold(&mut self, offset: u64, held: Held, books: &mut Books) {
-        let end = offset + held.length();
-        let before = self
+    fn hold(&mut self, offset: u64, segment: &Segment<'_>, books: &mut Books) {
+        let end = offset + segment.length;
+        let copy = Reading::new(offset, segment.bytes, segment.moment);
+        let begin = self
             .held
             .range(..=offset)
             .next_back()
-            .map(|(at, other)| (*at, at + other.length()));
-        if let Some((at, other_end)) = before
-            && other_end > offset
-        {
-            if let Some(other) = self.held.get(&at) {
-                books.conflicting += differing(at, &other.bytes, offset, &held.bytes);
+            .map_or(offset, |(at, _)| *at);
+        // The parts that nothing is held of.
+        let mut free: Vec<(u64, u64)> = Vec::new();
+        let mut at = offset;
+        let mut passed = 0;
+        for (&start, other) in self.held.range(begin..end) {
+            passed += 1;
+            if passed > segment.bytes.len() + MAX_PASSED {
+                at = end;
+                break;
             }
-            if other_end >= end {
-                books.accounts.add(Account::Duplicate, held.length());
-                return;
+            books
+                .conflicts
+                .compare(&Reading::new(start, &other.bytes, other.moment), &copy);
+            if start > at {
+                free.push((at, start));
             }
-            let (front, back) = cut(held, other_end - offset);
-            books.accounts.add(Account::Duplicate, front);
-            return self.hold(other_end, back, books);
+            at = at.max(start + other.length());
         }
-        let after = self
-            .held
-            .range(offset..)
-            .next()
-            .map(|(at, other)| (*at, at + other.length()));
-        if let Some((at, other_end)) = after
-            && at < end
-        {
-            if let Some(other) = self.held.get(&at) {
-                books.conflicting += differing(at, &other.bytes, offset, &held.bytes);
-            }
-            let (front, rest) = split(held, at - offset);
-            let overlap = (other_end.min(end)) - at;
-            books.accounts.add(Account::Duplicate, overlap);
-            self.insert(offset, front);
-            if end > other_end {
-                let (_, back) = cut(rest, overlap);
-                // One more held segment is passed at every turn: this ends.
-                self.hold(other_end, back, books);
-            }
-            return;
+        if at < end {
+            free.push((at, end));
         }
-        self.insert(offset, held);
-    }
-
-    fn insert(&mut self, offset: u64, held: Held) {
-        if held.length() > 0 {
-            self.held_bytes += held.bytes.len() + size_of::<Held>();
-            self.held.insert(offset, held);
+        let mut fresh = 0;
+        for (from, to) in free {
+            fresh += to - from;
+            let bytes = beyond(segment.bytes, from - offset);
+            let bytes = usize::try_from(to - from)
+                .ok()
+                .and_then(|length| bytes.get(..length))
+                .unwrap_or(bytes);
+            self.held_bytes += bytes.len() + size_of::<Held>();
+            self.held.insert(
+                from,
+                Held {
+                    bytes: bytes.into(),
+                    missing: to - from - bytes.len() as u64,
+                    moment: segment.moment,
+                },
+            );
         }
+        books
+            .accounts
+            .add(Account::Duplicate, segment.length - fresh);
     }
 
     /// The held segment that has become the next one, as far as it is new.
@@ -276,8 +270,8 @@ impl Direction {
             if old == length {
                 continue;
             }
-            let (_, fresh) = cut(held, old);
-            self.remember(self.next, fresh.length(), &fresh.bytes);
+            let fresh = cut(held, old);
+            self.recent.remember(self.next, &fresh.bytes, fresh.moment);
             self.advance(length - old);
             return Some(fresh);
         }
@@ -306,14 +300,16 @@ impl Direction {
         self.held_bytes > most
     }
 
-    /// Memory of what waits, in bytes.
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes
+    /// Memory of what waits and of what is kept to compare with, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        self.held_bytes + self.recent.weight()
     }
 
-    /// Whether everything up to the FIN was delivered.
+    /// Whether everything up to the FIN was delivered, and the receiver has the FIN: anybody can send
+    /// one that does not arrive.
     pub(crate) fn is_complete(&self) -> bool {
-        self.end.is_some_and(|end| self.next >= end)
+        self.end
+            .is_some_and(|end| self.next >= end && self.acknowledged > end)
     }
 
     /// The receiver acknowledged everything before this sequence number.
@@ -362,6 +358,12 @@ impl Direction {
         end.min(self.acknowledged).saturating_sub(known)
     }
 
+    /// Whether a sequence number lies about where the stream is: what ends a stream has to.
+    pub(crate) fn is_near(&self, sequence: u32) -> bool {
+        let distance = sequence.wrapping_sub(self.sequence).cast_signed();
+        !self.based || u64::from(distance.unsigned_abs()) <= NEAR
+    }
+
     /// The stream ends at this sequence number.
     pub(crate) fn close(&mut self, sequence: u32) {
         if !self.based {
@@ -385,6 +387,7 @@ impl Direction {
             counting.segment(offset, held.length(), held.bytes.len() as u64, books);
         }
         self.held_bytes = 0;
+        self.recent.shrink();
         self.advance(counting.next() - self.next);
         self.counting = Some(counting);
     }
@@ -395,79 +398,25 @@ impl Direction {
             counting.finish(books);
         }
     }
-
-    fn remember(&mut self, offset: u64, length: u64, bytes: &[u8]) {
-        if let Some(copy) = self.copies.get_mut(self.copy) {
-            *copy = Copy {
-                offset,
-                length,
-                captured: bytes.len(),
-                digest: digest(bytes),
-            };
-            self.copy = (self.copy + 1) % REMEMBERED;
-        }
-    }
-
-    /// Compares a second copy with the first, where that is remembered.
-    fn compare(&self, offset: u64, length: u64, bytes: &[u8], books: &mut Books) {
-        let same = |copy: &&Copy| {
-            copy.offset == offset && copy.length == length && copy.captured == bytes.len()
-        };
-        if let Some(copy) = self.copies.iter().find(same)
-            && copy.digest != digest(bytes)
-        {
-            books.conflicting += length;
-        }
-    }
 }
 
-fn digest(bytes: &[u8]) -> u64 {
-    use std::hash::BuildHasher;
-    let mut hasher = foldhash::fast::FixedState::with_seed(1).build_hasher();
-    hasher.write(bytes);
-    hasher.finish()
+/// The bytes of a segment from the `old`th on, as far as they were captured.
+fn beyond(bytes: &[u8], old: u64) -> &[u8] {
+    usize::try_from(old)
+        .ok()
+        .and_then(|old| bytes.get(old..))
+        .unwrap_or_default()
 }
 
-/// The number of bytes in which two captured runs differ where they overlap.
-fn differing(at: u64, bytes: &[u8], other_at: u64, other: &[u8]) -> u64 {
-    let start = at.max(other_at);
-    let part = |from: u64, bytes: &'_ [u8]| -> Vec<u8> {
-        usize::try_from(start - from)
-            .ok()
-            .and_then(|skip| bytes.get(skip..))
-            .unwrap_or_default()
-            .to_vec()
-    };
-    let (left, right) = (part(at, bytes), part(other_at, other));
-    left.iter().zip(&right).filter(|(a, b)| a != b).count() as u64
-}
-
-/// A held segment in two: its first `front` bytes, and the rest.
-fn split(held: Held, front: u64) -> (Held, Held) {
-    let at = usize::try_from(front)
-        .unwrap_or(usize::MAX)
-        .min(held.bytes.len());
-    let (first, second) = held.bytes.split_at(at);
-    let missing_first = front - first.len() as u64;
-    (
-        Held {
-            bytes: first.into(),
-            missing: missing_first,
-            moment: held.moment,
-        },
-        Held {
-            bytes: second.into(),
-            missing: held.missing - missing_first,
-            moment: held.moment,
-        },
-    )
-}
-
-/// Drops the first `front` bytes of a held segment: their number, and the rest.
-fn cut(held: Held, front: u64) -> (u64, Held) {
+/// A held segment without its first `front` bytes.
+fn cut(held: Held, front: u64) -> Held {
     if front == 0 {
-        (0, held)
-    } else {
-        (front, split(held, front).1)
+        return held;
+    }
+    let bytes = beyond(&held.bytes, front);
+    Held {
+        missing: held.length() - front - bytes.len() as u64,
+        bytes: bytes.into(),
+        moment: held.moment,
     }
 }

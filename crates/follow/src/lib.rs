@@ -8,6 +8,7 @@
 mod books;
 mod budget;
 mod community_id;
+mod conflict;
 mod conversation;
 mod counting;
 mod datagrams;
@@ -17,6 +18,7 @@ mod hearing;
 mod key;
 mod outcome;
 mod reader;
+mod recent;
 mod shard;
 mod stream;
 mod table;

@@ -168,7 +168,7 @@ impl Decoded {
             on_wire: whole.map_or(u64::from(frame.on_wire), |whole| whole.on_wire),
             frames: whole.map_or(1, |whole| whole.frames),
             earlier: whole.map_or(&[], |whole| &whole.earlier),
-            conflicting: whole.map_or(0, |whole| whole.conflicting),
+            conflicts: whole.map(|whole| &whole.conflicts),
         });
     }
 }
@@ -381,6 +381,12 @@ impl Reader {
         let mut heard = self.heard;
         heard.loose += books.accounts;
         heard.offered += books.arrived + books.holes;
+        if books.conflicts.bytes > 0 {
+            heard.notices.push(format!(
+                "{} bytes of fragments that never became whole datagrams came twice with different contents",
+                books.conflicts.bytes
+            ));
+        }
         let mut totals = Totals::default();
         for (book, of_shard) in finished {
             heard.records.extend(book.records);

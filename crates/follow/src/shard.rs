@@ -75,8 +75,16 @@ impl Shard {
             return;
         };
         if conversation.has_heard() {
+            if conversation.doubts(packet) {
+                return;
+            }
             before = conversation.weight();
-            if conversation.is_over_for(packet) {
+            if let Some(asked) = conversation.granted(packet) {
+                let mut new = Conversation::new(key, packet);
+                new.begin_with(&asked);
+                let old = std::mem::replace(conversation, new);
+                old.finish(&mut surroundings, &mut self.totals, false);
+            } else if conversation.is_over_for(packet) {
                 let old = std::mem::replace(conversation, Conversation::new(key, packet));
                 old.finish(&mut surroundings, &mut self.totals, false);
             }

@@ -104,8 +104,8 @@ impl Stream {
         let piece = self.direction(side).segment(&segment, room.books);
         if let Some(Piece { bytes, missing }) = piece {
             self.deliver(room, side, bytes, missing, segment.moment);
-            self.drain(room, side);
         }
+        self.drain(room, side);
         self.settle(room, side)
     }
 
@@ -115,11 +115,17 @@ impl Stream {
     pub(crate) fn acknowledge(&mut self, room: &mut Room<'_>, side: Side, number: u32) -> bool {
         let speaker = side.other();
         self.direction(speaker).acknowledge(number);
-        if !self.direction(speaker).has_lost() {
+        if self.direction(speaker).has_lost() {
+            self.pass_hole(room, speaker);
+        } else if !self.direction(speaker).is_complete() {
             return false;
         }
-        self.pass_hole(room, speaker);
         self.settle(room, speaker)
+    }
+
+    /// Whether a sequence number lies about where a side is.
+    pub(crate) fn is_near(&mut self, side: Side, sequence: u32) -> bool {
+        self.direction(side).is_near(sequence)
     }
 
     /// Notes that `side` has closed.
@@ -189,8 +195,8 @@ impl Stream {
             State::Undecided { .. } | State::Over => 0,
         };
         size_of::<Stream>()
-            + client.held_bytes()
-            + server.held_bytes()
+            + client.weight()
+            + server.weight()
             + waits(from_client)
             + waits(from_server)
             + mind

@@ -9,15 +9,8 @@ pub static RULES: &[Rule] = &[
         title: "Two different copies of the same bytes",
         severity: Severity::Medium,
         exposure: Exposure::Unknown,
-        when: When::Record(|seen| match &seen.record.body {
-            Body::Conversation(conversation) if conversation.conflicting_bytes > 0 => {
-                Some(format!(
-                    "Parts of a conversation with {} were sent twice with different contents; a tap cannot know which copy was believed",
-                    conversation.server_label()
-                ))
-            }
-            _ => None,
-        }),
+        // Said by whoever puts streams and datagrams together: only there both readings are known.
+        when: When::Observed,
         remedy: "Look at the frames: a broken network card, a middlebox that rewrites traffic, or somebody who injects packets.",
         standard: "RFC 9293 section 3.10; RFC 5722",
         explain: "TCP and IP let a sender repeat bytes, but the copies must be equal. Where they are not, two \

@@ -117,6 +117,10 @@ const MAX_COMMAND: usize = 16 * 1024;
 /// Bytes of a literal that may be a user name or a password; longer ones are passed over.
 const MAX_ARGUMENT: u64 = 4096;
 
+/// Bytes at the beginning of a command in which its tag, its verb and an argument are looked for at every
+/// literal that it has.
+const MAX_BEGINNING: usize = 256;
+
 /// Headers that are remembered for letters whose text is fetched apart.
 const MAX_HEADERS: usize = 32;
 
@@ -381,7 +385,7 @@ impl Imap {
                 }
                 match what {
                     Use::Letter => self.append_ends(true, notes),
-                    _ => self.command.push(b'"'),
+                    _ => self.quote(),
                 }
                 self.literal = None;
                 continue;
@@ -428,7 +432,8 @@ impl Imap {
             self.command = command;
             return;
         };
-        let (_, rest) = word(&self.command);
+        let begun = self.command.get(..MAX_BEGINNING).unwrap_or(&self.command);
+        let (_, rest) = word(begun);
         let (verb, arguments) = word(rest);
         // The mailbox of APPEND may be a literal as well.
         let what = if verb.eq_ignore_ascii_case(b"APPEND") && !arguments.is_empty() {
@@ -440,9 +445,16 @@ impl Imap {
             Use::Other
         };
         if what != Use::Letter {
-            self.command.push(b'"');
+            self.quote();
         }
         self.literal = Some((size, what, false));
+    }
+
+    /// Puts a quotation mark where a literal begins or ends.
+    fn quote(&mut self) {
+        if self.command.len() < MAX_COMMAND {
+            self.command.push(b'"');
+        }
     }
 
     fn command(&mut self, command: &[u8], notes: &mut Notes<'_>) {

@@ -40,6 +40,8 @@ limits! {
     MAX_UNTAKEN: usize = 256 * 1024;
     /// Bytes of one side of a stream that wait for an earlier segment.
     MAX_OUT_OF_ORDER: usize = 1024 * 1024;
+    /// Bytes of one side of a stream that are kept after they were heard, to compare second copies with.
+    MAX_COMPARED: usize = 4 * 1024;
     /// Acknowledgements after which a segment that its receiver has counts as never captured.
     MAX_REORDERED_PACKETS: u32 = 16;
     /// Bytes of one handshake message of TLS that are kept while it is put together.

@@ -134,6 +134,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_in_frames_of_a_byte_is_heard_in_any_order_that_stays_within_the_pieces() {
+        let message: Vec<u8> = [&[1, 0, 0x0f, 0xa0][..], &[7; 4000]].concat();
+        let backwards: Vec<usize> = (0..message.len()).rev().collect();
+        // Far and near in turn: as many pieces as may lie apart, again and again.
+        let strides = (0..message.len()).map(|at| (at % 200) * 20 + at / 200);
+        let strides: Vec<usize> = strides.filter(|at| *at < message.len()).chain(4000..4004).collect();
+        for order in [backwards, strides] {
+            let mut stream = CryptoStream::default();
+            for at in order {
+                assert!(stream.insert(at as u64, &message[at..at + 1]));
+                assert!(stream.pieces.len() <= MAX_PIECES);
+            }
+            assert_eq!(stream.message(), Some((1, &message[4..])));
+        }
+    }
+
+    #[test]
     fn limits_set_aside() {
         let mut stream = CryptoStream::default();
         assert!(!stream.insert(MAX_CRYPTO as u64, &[1]));
