@@ -1,6 +1,6 @@
 //! Rules that are about no protocol in particular.
 
-use overheard_ledger::{Body, Exposure, Rule, Severity, When};
+use overheard_ledger::{Exposure, Rule, Severity, When};
 
 /// The rules of this crate.
 pub static RULES: &[Rule] = &[
@@ -22,17 +22,15 @@ pub static RULES: &[Rule] = &[
         title: "Traffic that the tap could not place",
         severity: Severity::Info,
         exposure: Exposure::Unknown,
-        when: When::Record(|seen| match &seen.record.body {
-            Body::Conversation(conversation)
-                if conversation.protocol.is_none()
-                    && conversation.accounts.unrecognised > 10_000 =>
-            {
-                Some(format!(
+        when: When::Conversation(|conversation| {
+            let known = conversation.protocol.is_some()
+                || conversation.accounts.unrecognised <= 10_000;
+            (!known).then(|| {
+                format!(
                     "Who talks to {}, when, and how much; what is said was not recognised, which does not mean that it is sealed",
                     conversation.server.ip
-                ))
-            }
-            _ => None,
+                )
+            })
         }),
         remedy: "Find out which program this is, and whether it uses TLS 1.3 or something as good.",
         standard: "RFC 7624 section 3; RFC 6973 section 5",

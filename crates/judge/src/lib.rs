@@ -115,15 +115,28 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
         .iter()
         .filter_map(|rule| match rule.when {
             When::Record(holds) => Some((*rule, holds)),
-            When::Observed => None,
+            When::Conversation(_) | When::Observed => None,
+        })
+        .collect();
+    let of_conversations: Vec<_> = rules
+        .iter()
+        .filter_map(|rule| match rule.when {
+            When::Conversation(holds) => Some((*rule, holds)),
+            When::Record(_) | When::Observed => None,
         })
         .collect();
     let by_id: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
     for record in records {
-        let own = match &record.body {
-            Body::Conversation(conversation) => Some(conversation.id),
-            _ => record.conversation,
-        };
+        if let Body::Conversation(conversation) = &record.body {
+            for &(rule, holds) in &of_conversations {
+                if let Some(learns) = holds(conversation) {
+                    let own = Some(conversation.id);
+                    findings.add(rule, learns, &record.frames, record.time, own);
+                }
+            }
+            continue;
+        }
+        let own = record.conversation;
         let seen = Seen {
             record,
             conversation: own.and_then(|id| conversations.get(&id).copied()),

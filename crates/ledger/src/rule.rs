@@ -27,10 +27,12 @@ pub struct Rule {
 /// When a [`Rule`] holds.
 #[derive(Clone, Copy, Debug)]
 pub enum When {
-    /// When the function gives what the tap learns (one plain sentence) for a record. Equal sentences
-    /// of one rule become one finding with a count, so a sentence names the server or the person
-    /// concerned but no detail that differs every time.
+    /// When the function gives what the tap learns (one plain sentence) for a record of what was said
+    /// in a conversation. Equal sentences of one rule become one finding with a count, so a sentence names
+    /// the server or the person concerned but no detail that differs every time.
     Record(fn(&Seen<'_>) -> Option<String>),
+    /// Likewise, for the record of a conversation itself. Apart, since they are most of all records.
+    Conversation(fn(&Conversation) -> Option<String>),
     /// When an analyzer says so with [`crate::HintBody::Observed`].
     Observed,
 }

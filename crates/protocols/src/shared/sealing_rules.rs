@@ -183,7 +183,7 @@ mod tests {
         };
         let holds = |rule: &&Rule| match rule.when {
             When::Record(look) => look(&seen).is_some(),
-            When::Observed => false,
+            When::Conversation(_) | When::Observed => false,
         };
         RULES.iter().filter(holds).map(|rule| rule.id).collect()
     }
