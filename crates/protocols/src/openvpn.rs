@@ -11,6 +11,7 @@ use overheard_tap::{
     Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::sealing_rules::sealing_rules;
 use crate::shared::tls_records::TlsRecords;
 
 /// The protocol's entry in the registry.
@@ -26,7 +27,14 @@ pub static PROTOCOL: Protocol = Protocol {
     rules: RULES,
 };
 
+const SEALING: [Rule; 5] = sealing_rules!("openvpn", "OpenVPN");
+
 static RULES: &[Rule] = &[
+    SEALING[0],
+    SEALING[1],
+    SEALING[2],
+    SEALING[3],
+    SEALING[4],
     Rule {
         id: "openvpn-hidden-handshake",
         title: "OpenVPN with a hidden handshake",
@@ -321,7 +329,7 @@ impl OpenVpn {
             over,
             wrapping: None,
             key: 0,
-            tls: TlsRecords::default(),
+            tls: TlsRecords::new(PROTOCOL.name),
             sides: Default::default(),
             said: false,
         }
@@ -385,7 +393,7 @@ impl OpenVpn {
         if again {
             // New keys, or a new session: a handshake of its own.
             self.end(notes);
-            self.tls = TlsRecords::default();
+            self.tls = TlsRecords::new(PROTOCOL.name);
             self.sides = Default::default();
         }
         self.key = if again { control.key } else { self.key };

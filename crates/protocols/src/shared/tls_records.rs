@@ -38,16 +38,15 @@ struct Half {
     sealed: bool,
 }
 
-impl Default for TlsRecords {
-    fn default() -> TlsRecords {
+impl TlsRecords {
+    /// Has heard nothing yet; `protocol` is the one that carries the records.
+    pub fn new(protocol: &'static str) -> TlsRecords {
         TlsRecords {
-            talk: Negotiation::new("tls"),
+            talk: Negotiation::new(protocol),
             sides: Default::default(),
         }
     }
-}
 
-impl TlsRecords {
     /// Hears what a side says next. What is sealed is booked so.
     pub fn hear(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) {
         let [client, server] = &mut self.sides;
