@@ -305,6 +305,11 @@ impl Direction {
         self.held_bytes + self.recent.weight()
     }
 
+    /// Both sides have ended: no copy of what was said is believed any more.
+    pub(crate) fn forget(&mut self) {
+        self.recent = Recent::default();
+    }
+
     /// Whether everything up to the FIN was delivered, and the receiver has the FIN: anybody can send
     /// one that does not arrive.
     pub(crate) fn is_complete(&self) -> bool {

@@ -256,6 +256,8 @@ impl Stream {
                 self.end(room, side);
                 if both {
                     self.end(room, side.other());
+                    self.direction(side).forget();
+                    self.direction(side.other()).forget();
                 }
             }
         }
