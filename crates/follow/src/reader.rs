@@ -80,10 +80,8 @@ pub fn follow(
             queues.push(sender);
             let used = used.clone();
             handles.push(scope.spawn(move || {
-                let mut shards: Vec<_> = (own + worker..SHARDS)
-                    .step_by(workers)
-                    .map(shard)
-                    .collect();
+                let mut shards: Vec<_> =
+                    (own + worker..SHARDS).step_by(workers).map(shard).collect();
                 for decoded in receiver {
                     hear_batch(&mut shards, decoded, &used);
                 }

@@ -23,8 +23,8 @@ pub static RULES: &[Rule] = &[
         severity: Severity::Info,
         exposure: Exposure::Unknown,
         when: When::Conversation(|conversation| {
-            let known = conversation.protocol.is_some()
-                || conversation.accounts.unrecognised <= 10_000;
+            let known =
+                conversation.protocol.is_some() || conversation.accounts.unrecognised <= 10_000;
             (!known).then(|| {
                 format!(
                     "Who talks to {}, when, and how much; what is said was not recognised, which does not mean that it is sealed",

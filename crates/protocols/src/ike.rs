@@ -17,6 +17,8 @@ mod transforms;
 
 use payloads::{HEADER, Header, Payloads, Suite, exchange};
 
+use crate::shared::hex::hex;
+
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
     name: "ike",
@@ -423,7 +425,7 @@ impl Ike {
         }
         notes.add_with(record, exchange.evidence.clone());
         if let (true, Some(proof)) = (suite.pre_shared, exchange.proof) {
-            let proof: String = proof.iter().map(|byte| format!("{byte:02x}")).collect();
+            let proof = hex(&proof);
             notes.add_with(
                 Credential {
                     protocol,

@@ -5,6 +5,7 @@ use overheard_tap::{
     Analyzer, Chunk, Cursor, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::hex::hex;
 use crate::shared::login_rules::{login_rules, starttls_rules};
 use crate::shared::sasl::Login;
 use crate::shared::starttls::{self, Starttls};
@@ -326,12 +327,8 @@ impl Mysql {
                 login.crackable = false;
             }
             _ if known => {
-                let hex: String = proof
-                    .iter()
-                    .take(64)
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
-                login.secret(hex.as_bytes(), notes);
+                let proof = hex(proof.get(..64).unwrap_or(proof));
+                login.secret(proof.as_bytes(), notes);
                 login.crackable = true;
             }
             _ => {}

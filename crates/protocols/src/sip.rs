@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::shared::auth_params::AuthParams;
 use crate::shared::header_block::{HeaderBlock, MAX_BLOCK, end_of_block};
+use crate::shared::hex::hex;
 use crate::shared::sdp::Description;
 
 use bodies::{descriptions, digit};
@@ -633,12 +634,7 @@ impl Sip {
                 .into_iter()
                 .collect(),
             bytes: body.len() as u64,
-            sha256: Some(
-                Sha256::digest(body)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
-            ),
+            sha256: Some(hex(&Sha256::digest(body))),
             ..Message::default()
         });
     }

@@ -13,6 +13,8 @@ use overheard_tap::{
     Step,
 };
 
+use crate::shared::hex::hex;
+
 /// The most addresses of one conversation that are written down.
 const MAX_ADDRESSES: usize = 32;
 /// The most logins of one conversation that are written down.
@@ -360,7 +362,7 @@ impl Stun {
         {
             login.transaction = transaction;
         } else if self.logins.len() < MAX_LOGINS {
-            let response = integrity.iter().map(|byte| format!("{byte:02x}")).collect();
+            let response = hex(integrity);
             self.logins.push(Login {
                 user,
                 realm,

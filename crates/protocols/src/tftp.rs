@@ -10,6 +10,7 @@ use overheard_tap::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::shared::hex::hex;
 use crate::shared::host_name::printable;
 
 /// The protocol's entry in the registry.
@@ -243,12 +244,7 @@ impl Tftp {
         }
         transfer.written = true;
         let complete = transfer.ended && !transfer.holes;
-        let hex = |hash: Sha256| {
-            hash.finalize()
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect()
-        };
+        let hex = |hash: Sha256| hex(&hash.finalize());
         let file = Object {
             protocol: NAME.to_owned(),
             name: self.name.clone(),

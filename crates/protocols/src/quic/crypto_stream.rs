@@ -139,7 +139,10 @@ mod tests {
         let backwards: Vec<usize> = (0..message.len()).rev().collect();
         // Far and near in turn: as many pieces as may lie apart, again and again.
         let strides = (0..message.len()).map(|at| (at % 200) * 20 + at / 200);
-        let strides: Vec<usize> = strides.filter(|at| *at < message.len()).chain(4000..4004).collect();
+        let strides: Vec<usize> = strides
+            .filter(|at| *at < message.len())
+            .chain(4000..4004)
+            .collect();
         for order in [backwards, strides] {
             let mut stream = CryptoStream::default();
             for at in order {

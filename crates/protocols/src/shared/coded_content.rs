@@ -1,12 +1,13 @@
 //! What a message carries: bytes as they come, their content coding undone (RFC 9110 section 8.4),
 //! hashed and counted, never kept.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use flate2::write::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use overheard_tap::limits::MAX_CONTENT;
 use sha2::{Digest, Sha256};
+
+use super::hex::hex;
 
 /// A content coding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,14 +129,9 @@ impl Content {
         };
         let sound = !self.broken && ended.is_ok();
         let sink = self.sink();
-        let mut sha256 = String::with_capacity(64);
-        for byte in sink.hash.clone().finalize() {
-            // Writing to a string cannot fail.
-            let _ = write!(sha256, "{byte:02x}");
-        }
         Summary {
             bytes: sink.bytes,
-            sha256,
+            sha256: hex(&sink.hash.clone().finalize()),
             sound,
             excerpt: sink.excerpt.clone().filter(|_| sound),
         }

@@ -1,10 +1,9 @@
 //! JA4, the fingerprint of a TLS client (FoxIO, BSD licence): three parts that say what it offers.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 use super::hello::{ClientHello, final_version};
+use super::hex::hex;
 
 /// Server name and application protocols: told by the first part, so left out of the last.
 const TOLD_APART: [u16; 2] = [0, 16];
@@ -118,12 +117,8 @@ fn hash(list: &str) -> String {
     if list.is_empty() {
         return NOTHING.to_owned();
     }
-    let mut digits = String::with_capacity(12);
-    for byte in Sha256::digest(list.as_bytes()).iter().take(6) {
-        // Writing to a string does not fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    let digest = Sha256::digest(list.as_bytes());
+    hex(digest.get(..6).unwrap_or_default())
 }
 
 #[cfg(test)]

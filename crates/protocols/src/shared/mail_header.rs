@@ -6,6 +6,7 @@ use overheard_tap::{Evidence, Notes};
 use sha2::{Digest, Sha256};
 
 use super::base64;
+use super::hex::hex;
 use super::lines::{begins, contains, text};
 
 /// Bytes of one line that are looked at.
@@ -350,16 +351,6 @@ impl Letter {
         };
         notes.add_with(message, self.evidence);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
 }
 
 /// The value of a parameter of a structured field (RFC 2045 section 5.1), without quotation marks;

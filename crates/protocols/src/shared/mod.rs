@@ -25,6 +25,8 @@ pub(crate) mod hello;
 #[path = "hello_samples_test.rs"]
 pub(crate) mod hello_samples;
 #[allow(dead_code)]
+pub(crate) mod hex;
+#[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
 pub(crate) mod http_message;
