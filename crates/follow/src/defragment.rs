@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use overheard_ledger::{Account, MAX_EVIDENCE, Time};
-use overheard_tap::limits::{MAX_FRAGMENT_BYTES, MAX_FRAGMENTS, MAX_FRAGMENTS_OF_ONE};
+use overheard_tap::limits::{MAX_FRAGMENTS, MAX_FRAGMENTS_OF_ONE};
 use overheard_wire::{Addresses, Fragment, Tunnels};
 
 use crate::books::Books;
@@ -98,12 +98,6 @@ pub(crate) struct Defragmenter {
     serial: u64,
     /// Where the bytes of fragments ended that are part of no whole datagram.
     pub(crate) books: Books,
-}
-
-impl Default for Defragmenter {
-    fn default() -> Defragmenter {
-        Defragmenter::new(MAX_FRAGMENT_BYTES)
-    }
 }
 
 impl Defragmenter {
@@ -320,6 +314,8 @@ impl Partial {
 
 #[cfg(test)]
 mod tests {
+    use overheard_tap::limits::MAX_FRAGMENT_BYTES;
+
     use super::*;
 
     fn take(
@@ -354,7 +350,7 @@ mod tests {
 
     #[test]
     fn fragments_in_any_order_become_whole() {
-        let mut defragmenter = Defragmenter::default();
+        let mut defragmenter = Defragmenter::new(MAX_FRAGMENT_BYTES);
         assert!(take(&mut defragmenter, 16, false, b"end", 1).is_none());
         assert!(take(&mut defragmenter, 0, true, b"abcdefgh", 2).is_none());
         let whole = take(&mut defragmenter, 8, true, b"ijklmnop", 3).unwrap();
@@ -367,7 +363,7 @@ mod tests {
 
     #[test]
     fn an_overlap_keeps_the_first_copy_and_counts_the_difference() {
-        let mut defragmenter = Defragmenter::default();
+        let mut defragmenter = Defragmenter::new(MAX_FRAGMENT_BYTES);
         assert!(take(&mut defragmenter, 0, true, b"abcdefgh", 1).is_none());
         assert!(take(&mut defragmenter, 0, true, b"abcdefXXijklmnop", 2).is_none());
         let whole = take(&mut defragmenter, 16, false, b"!", 3).unwrap();
@@ -379,7 +375,7 @@ mod tests {
 
     #[test]
     fn what_never_becomes_whole_is_said_with_its_hole() {
-        let mut defragmenter = Defragmenter::default();
+        let mut defragmenter = Defragmenter::new(MAX_FRAGMENT_BYTES);
         assert!(take(&mut defragmenter, 16, false, b"end", 1).is_none());
         defragmenter.finish();
         assert_eq!(defragmenter.books.accounts.unrecognised, 3);
@@ -392,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_first_fragments_stays_bounded() {
-        let mut defragmenter = Defragmenter::default();
+        let mut defragmenter = Defragmenter::new(MAX_FRAGMENT_BYTES);
         let addresses = Addresses {
             source: "192.0.2.1".parse().unwrap(),
             destination: "192.0.2.2".parse().unwrap(),
