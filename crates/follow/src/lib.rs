@@ -11,6 +11,7 @@ mod community_id;
 mod conflict;
 mod conversation;
 mod counting;
+mod crew;
 mod datagrams;
 mod defragment;
 mod direction;

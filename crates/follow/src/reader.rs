@@ -1,12 +1,10 @@
 //! The reader: decodes every frame, and gives each packet to the shard that it belongs to.
 //!
-//! With one thread the reader hears everything itself. With more, batches also go to all workers, and each
-//! thread hears the packets of its own shards: in the order of the capture, as the reader would.
+//! Shards are heard by whoever is free ([`crate::crew`]); with one thread, by the reader.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Instant;
 
 use overheard_ledger::{Account, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
@@ -18,14 +16,12 @@ use overheard_wire::{
 
 use crate::budget::Budget;
 use crate::conversation::Arrived;
+use crate::crew::{self, Crew};
 use crate::defragment::{self, Defragmenter, Whole};
 use crate::hearing::{Moment, Protocols};
 use crate::key::{Key, protocol};
 use crate::outcome::{Heard, Options};
 use crate::shard::{SHARDS, Shard, Totals};
-
-/// Batches that may wait for a worker: few, so that their memory is still in the cache when it is used again.
-const QUEUE: usize = 2;
 
 /// A packet of a conversation, in a [`Decoded`] batch. Small: workers read them one after the other, and
 /// of most packets nothing else.
@@ -66,80 +62,45 @@ pub fn follow(
         heard: Heard::default(),
         defragmenter: Defragmenter::new(Budget::of(options.memory).fragments),
     };
-    let own = shards_of_reader(options.threads);
-    let workers = options.threads.saturating_sub(1).min(SHARDS - own);
-    let shard = |index| (index, Shard::new(protocols, options));
-    let mut shards: Vec<(usize, Shard)> = (0..own).map(shard).collect();
-    let mut finished: Vec<(usize, Finished)> = Vec::new();
-    thread::scope(|scope| {
-        let (used, reuse) = sync_channel::<Decoded>(QUEUE + 2);
-        let mut queues: Vec<SyncSender<Arc<Decoded>>> = Vec::new();
-        let mut handles = Vec::new();
-        for worker in 0..workers {
-            let (sender, receiver): (_, Receiver<Arc<Decoded>>) = sync_channel(QUEUE);
-            queues.push(sender);
-            let used = used.clone();
-            handles.push(scope.spawn(move || {
-                let mut shards: Vec<_> =
-                    (own + worker..SHARDS).step_by(workers).map(shard).collect();
-                for decoded in receiver {
-                    hear_batch(&mut shards, decoded, &used);
-                }
-                finish(shards)
-            }));
+    let crew = Crew::new((0..SHARDS).map(|index| Lane {
+        index,
+        shard: Shard::new(protocols, options),
+    }));
+    let workers = options.threads.saturating_sub(1).min(SHARDS - 1);
+    let read = thread::scope(|scope| {
+        for worker in 1..=workers {
+            let crew = &crew;
+            scope.spawn(move || crew.work(worker * SHARDS / (workers + 1)));
         }
-        while let Some(decoded) = reader.read(captures, reuse.try_recv().unwrap_or_default())? {
-            let decoded = Arc::new(decoded);
-            for queue in &queues {
-                // A worker stops listening only by panicking, which joining it tells.
-                let _ = queue.send(Arc::clone(&decoded));
-            }
-            hear_batch(&mut shards, decoded, &used);
-            progress(captures.position());
-        }
-        drop(queues);
-        finished.extend(finish(shards));
-        for handle in handles {
-            match handle.join() {
-                Ok(shards) => finished.extend(shards),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(())
-    })?;
-    finished.sort_by_key(|(index, _)| *index);
-    Ok(reader.finish(finished.into_iter().map(|(_, shard)| shard).collect()))
+        let read = reader.read_all(captures, &crew, workers, progress);
+        crew.close();
+        read
+    });
+    read?;
+    Ok(reader.finish(crew.finished()))
 }
 
 type Finished = (Notebook, Totals);
 
-/// Of 100 parts of the work, what reading frames and their headers takes where there is much to hear.
-const READING: usize = 18;
-
-/// The shards that the reading thread hears itself, so that all threads have about as much to do.
-fn shards_of_reader(threads: usize) -> usize {
-    let share = (100 / threads.max(1)).saturating_sub(READING);
-    SHARDS * share / (100 - READING)
+/// A shard, and which packets of a batch are its own.
+struct Lane {
+    index: usize,
+    shard: Shard,
 }
 
-/// Hears the packets of some shards, and gives the batch back where nobody else is still hearing it.
-fn hear_batch(shards: &mut [(usize, Shard)], decoded: Arc<Decoded>, used: &SyncSender<Decoded>) {
-    for (index, shard) in shards {
-        for item in decoded.items.get(*index).into_iter().flatten() {
-            decoded.lend(item, |packet| shard.hear(&item.key, packet));
+impl crew::Lane for Lane {
+    type Batch = Decoded;
+    type Finished = Finished;
+
+    fn hear(&mut self, decoded: &Decoded) {
+        for item in decoded.items.get(self.index).into_iter().flatten() {
+            decoded.lend(item, |packet| self.shard.hear(&item.key, packet));
         }
     }
-    if let Some(decoded) = Arc::into_inner(decoded) {
-        // Where the reader has enough to reuse, this one is let go.
-        let _ = used.try_send(decoded);
-    }
-}
 
-fn finish(shards: Vec<(usize, Shard)>) -> Vec<(usize, Finished)> {
-    shards
-        .into_iter()
-        .map(|(index, shard)| (index, shard.finish()))
-        .collect()
+    fn finish(self) -> Finished {
+        self.shard.finish()
+    }
 }
 
 impl Decoded {
@@ -202,6 +163,39 @@ struct Reader {
 }
 
 impl Reader {
+    /// Reads to the end of the capture, and hears what nobody else is hearing.
+    ///
+    /// Where to hear a batch takes less time than to read it, as where all is sealed, the others are left
+    /// asleep: to wake them would cost more than they save.
+    fn read_all(
+        &mut self,
+        captures: &mut Captures,
+        crew: &Crew<Lane>,
+        workers: usize,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), SourceError> {
+        let (mut alone, mut is_quick) = (true, true);
+        loop {
+            crew.make_room();
+            let began = Instant::now();
+            let Some(decoded) = self.read(captures, crew.used().unwrap_or_default())? else {
+                return Ok(());
+            };
+            let read = Instant::now();
+            alone = if alone {
+                is_quick
+            } else {
+                crew.is_idle(workers)
+            };
+            crew.post(decoded, !alone);
+            if alone {
+                crew.hear_all();
+                is_quick = workers == 0 || read.elapsed() < read - began;
+            }
+            progress(captures.position());
+        }
+    }
+
     /// The next batch with its headers read, in the memory of a used one.
     fn read(
         &mut self,
@@ -373,7 +367,7 @@ impl Reader {
         self.heard.offered += length;
     }
 
-    fn finish(mut self, finished: Vec<Finished>) -> Heard {
+    fn finish(mut self, finished: impl Iterator<Item = Finished>) -> Heard {
         self.defragmenter.finish();
         let books = &self.defragmenter.books;
         let mut heard = self.heard;
