@@ -3,7 +3,7 @@
 use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record};
 
-use crate::{conversation_at, conversations};
+use crate::{Places, conversation_at, conversations};
 
 /// What was announced for an endpoint.
 struct Announcement<'a> {
@@ -26,7 +26,7 @@ type Announcements<'a> = HashMap<Endpoint, Vec<Announcement<'a>>>;
 
 /// Applies announcements to the conversations that they are about, and takes out media that only looked
 /// like media and that nothing announced.
-pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
+pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Places) {
     let mut announced: Announcements<'_> = HashMap::new();
     for hint in hints {
         if let HintBody::Expect {
@@ -44,9 +44,11 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
             });
         }
     }
-    media(records, &announced);
-    name_files(records, &announced);
-    data_connections(records, &announced);
+    media(records, &announced, &mut places);
+    if !announced.is_empty() {
+        name_files(records, &announced, &places);
+        data_connections(records, &announced);
+    }
 }
 
 /// The announcement that fits best: of this protocol, and the last one made before the frame, else
@@ -67,7 +69,7 @@ fn fitting<'a, 'b>(
         .or(first)
 }
 
-fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
+fn media(records: &mut Vec<Record>, announced: &Announcements<'_>, places: &mut Places) {
     let sealed = sealed_media(records);
     // What is known of a conversation's media: the loudest of its streams decides.
     let mut heard: HashMap<u64, Option<Exposure>> = HashMap::new();
@@ -99,8 +101,11 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>) {
             *exposure = (*exposure).max(Some(says));
         }
     }
+    let before = records.len();
     records.retain(|record| !matches!(&record.body, Body::Media(media) if media.tentative));
-    let places = conversations(records);
+    if records.len() < before {
+        *places = conversations(records);
+    }
     for (id, exposure) in heard {
         let Some(conversation) = places
             .get(&id)
@@ -177,8 +182,7 @@ fn unrecognise(conversation: &mut overheard_ledger::Conversation) {
 }
 
 /// Names the files that were seen on a conversation of their own, by the request that announced them.
-fn name_files(records: &mut [Record], announced: &Announcements<'_>) {
-    let places = conversations(records);
+fn name_files(records: &mut [Record], announced: &Announcements<'_>, places: &Places) {
     let mut named: Vec<(usize, String)> = Vec::new();
     for (place, record) in records.iter().enumerate() {
         let (Some(id), Body::Object(object)) = (record.conversation, &record.body) else {

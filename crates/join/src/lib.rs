@@ -16,14 +16,17 @@ use overheard_ledger::{Body, Conversation, Hint, Record};
 /// Joins what conversations say of each other. Records that were only a guess and that nothing
 /// confirms are taken out; the order of the others stays.
 pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
-    names::attach(records, hints);
-    announced::apply(records, hints);
+    let places = conversations(records);
+    names::attach(records, hints, &places);
+    announced::apply(records, hints, places);
     calls::merge(records);
 }
 
 /// Where the conversations stand among the records, by id.
-fn conversations(records: &[Record]) -> HashMap<u64, usize> {
-    let mut places = HashMap::new();
+type Places = HashMap<u64, usize>;
+
+fn conversations(records: &[Record]) -> Places {
+    let mut places = Places::new();
     for (place, record) in records.iter().enumerate() {
         if let Body::Conversation(conversation) = &record.body {
             places.insert(conversation.id, place);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Hint, HintBody, Record};
 
-use crate::{conversation_at, conversations};
+use crate::{Places, conversation_at};
 
 /// Names shown of one server: more than these say no more.
 const MAX_NAMES: usize = 4;
@@ -13,7 +13,7 @@ const MAX_NAMES: usize = 4;
 /// Attaches names to conversations: first those that the client itself said in it (in a hello, in a
 /// request), then those that stood for the server's address in answers of DNS. An answer explains a conversation
 /// even when it was seen later: somebody had it cached.
-pub(crate) fn attach(records: &mut [Record], hints: &[Hint]) {
+pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
     let mut by_address: HashMap<IpAddr, Vec<&str>> = HashMap::new();
     for hint in hints {
         if let HintBody::Resolved { name, address } = &hint.body {
@@ -23,7 +23,6 @@ pub(crate) fn attach(records: &mut [Record], hints: &[Hint]) {
             }
         }
     }
-    let places = conversations(records);
     let mut said: Vec<(usize, String)> = Vec::new();
     for record in records.iter() {
         // A name in a query is what somebody asks about, not the name of who is asked.

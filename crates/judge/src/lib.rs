@@ -8,6 +8,8 @@ mod stripped;
 #[cfg(test)]
 mod tests;
 
+use std::thread;
+
 use foldhash::HashMap;
 use overheard_ledger::{
     Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen, Time,
@@ -100,9 +102,54 @@ impl<'a> Findings<'a> {
     }
 }
 
+/// The fewest records that are worth a thread of their own.
+const SHARE: usize = 4096;
+
+/// A rule that holds for a record, and what it says.
+struct Said<'a> {
+    rule: &'a Rule,
+    learns: String,
+    record: &'a Record,
+}
+
+/// What rules say of records, in the records' order.
+fn apply<'a>(
+    records: &'a [Record],
+    conversations: &HashMap<u64, &Conversation>,
+    of_conversations: &[(&'a Rule, fn(&Conversation) -> Option<String>)],
+    of_records: &[(&'a Rule, fn(&Seen<'_>) -> Option<String>)],
+) -> Vec<Said<'a>> {
+    let mut said = Vec::new();
+    for record in records {
+        let mut say = |rule, learns: Option<String>| {
+            said.extend(learns.map(|learns| Said {
+                rule,
+                learns,
+                record,
+            }));
+        };
+        if let Body::Conversation(conversation) = &record.body {
+            for &(rule, holds) in of_conversations {
+                say(rule, holds(conversation));
+            }
+            continue;
+        }
+        let seen = Seen {
+            record,
+            conversation: record
+                .conversation
+                .and_then(|id| conversations.get(&id).copied()),
+        };
+        for &(rule, holds) in of_records {
+            say(rule, holds(&seen));
+        }
+    }
+    said
+}
+
 /// Applies rules to records (in the ledger's order) and hints. Equal sentences of one rule become one
-/// finding with a count; findings come worst first.
-pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record> {
+/// finding with a count; findings come worst first. They do not depend on the number of `threads`.
+pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize) -> Vec<Record> {
     let conversations: HashMap<u64, &Conversation> = records
         .iter()
         .filter_map(|record| match &record.body {
@@ -126,26 +173,32 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule]) -> Vec<Record>
         })
         .collect();
     let by_id: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
-    for record in records {
-        if let Body::Conversation(conversation) = &record.body {
-            for &(rule, holds) in &of_conversations {
-                if let Some(learns) = holds(conversation) {
-                    let own = Some(conversation.id);
-                    findings.add(rule, learns, &record.frames, record.time, own);
-                }
-            }
-            continue;
-        }
-        let own = record.conversation;
-        let seen = Seen {
-            record,
-            conversation: own.and_then(|id| conversations.get(&id).copied()),
+    let share = records.len().div_ceil(threads.max(1)).max(SHARE);
+    let said: Vec<Vec<Said<'_>>> = thread::scope(|scope| {
+        let apply = |records| apply(records, &conversations, &of_conversations, &of_records);
+        let mut shares = records.chunks(share);
+        let own = shares.next();
+        let others: Vec<_> = shares
+            .map(|records| scope.spawn(move || apply(records)))
+            .collect();
+        let own = own.map(apply);
+        let others = others.into_iter().map(|share| match share.join() {
+            Ok(said) => said,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        own.into_iter().chain(others).collect()
+    });
+    for Said {
+        rule,
+        learns,
+        record,
+    } in said.into_iter().flatten()
+    {
+        let own = match &record.body {
+            Body::Conversation(conversation) => Some(conversation.id),
+            _ => record.conversation,
         };
-        for &(rule, holds) in &of_records {
-            if let Some(learns) = holds(&seen) {
-                findings.add(rule, learns, &record.frames, record.time, own);
-            }
-        }
+        findings.add(rule, learns, &record.frames, record.time, own);
     }
     let stripped = stripped::hints(&conversations, hints);
     for hint in hints.iter().chain(&stripped) {

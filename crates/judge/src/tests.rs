@@ -41,7 +41,7 @@ fn name(name: &str, frame: u64) -> Record {
 }
 
 fn findings(records: &[Record], hints: &[Hint]) -> Vec<(Finding, Vec<u64>)> {
-    let judged = judge(records, hints, &[&NAMES, &OBSERVED]);
+    let judged = judge(records, hints, &[&NAMES, &OBSERVED], 2);
     let finding = |record: Record| match record.body {
         Body::Finding(finding) => (*finding, record.frames),
         other => panic!("{other:?}"),
@@ -129,7 +129,7 @@ fn an_offer_that_disappears_for_one_client_is_told() {
         conversation(4, "192.0.2.12", "192.0.2.26", "imap+tls"),
     ];
     let rules: Vec<&Rule> = RULES.iter().collect();
-    let judged = judge(&records, &[not_offered(2), not_offered(3)], &rules);
+    let judged = judge(&records, &[not_offered(2), not_offered(3)], &rules, 2);
     let found: Vec<_> = judged
         .iter()
         .filter_map(|record| match &record.body {

@@ -59,7 +59,7 @@ pub fn listen_to(
         (&one.frames, one.conversation).cmp(&(&other.frames, other.conversation))
     });
     join(&mut records, &heard.hints);
-    let findings = judge(&records, &heard.hints, &rules());
+    let findings = judge(&records, &heard.hints, &rules(), options.threads);
     records.extend(findings);
     sort(&mut records);
     records.insert(0, capture_record(captures, heard, &records));

@@ -424,7 +424,11 @@ fn pairs(conversations: &[&Conversation]) -> Vec<Pair> {
         pair.conversations += 1;
         pair.bytes += conversation.bytes.iter().sum::<u64>();
         pair.exposure = pair.exposure.max(conversation.exposure);
-        pair.protocols.extend(conversation.protocol.clone());
+        if let Some(protocol) = &conversation.protocol
+            && !pair.protocols.contains(protocol)
+        {
+            pair.protocols.insert(protocol.clone());
+        }
     }
     let mut pairs: Vec<Pair> = pairs.into_values().collect();
     pairs.sort_by_key(|pair| std::cmp::Reverse(pair.bytes));
