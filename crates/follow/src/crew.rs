@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Batches that may be in hand at once: few, so that their memory is still in the cache when it is used again.
-const IN_HAND: usize = 4;
+const IN_HAND: usize = 16;
 
 /// How long somebody waits for the others before looking again. They are told of every change; this is
 /// for the case that a thread has died and tells nothing any more.
@@ -261,3 +261,6 @@ impl<B> Board<B> {
         self.first + self.batches.len() as u64
     }
 }
+
+#[cfg(test)]
+mod tests;
