@@ -3,7 +3,7 @@
 use overheard_ledger::{
     Account, Conversation as ConversationRecord, Endpoint, Exposure, Record, Time,
 };
-use overheard_tap::{Notebook, Over, Side};
+use overheard_tap::{Keys, Notebook, Over, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
 
 use crate::books::Books;
@@ -13,6 +13,7 @@ use crate::conflict::Conflicts;
 use crate::datagrams::{Arrival, Datagrams};
 use crate::direction::Segment;
 use crate::hearing::{Moment, Protocols, Room};
+use crate::inside::{Inside, Opening, Sum, Within};
 use crate::key::{Key, protocol, transport_name};
 use crate::outcome::Options;
 use crate::shard::Totals;
@@ -72,6 +73,8 @@ pub(crate) struct Conversation {
     written: u32,
     books: Books,
     talk: Talk,
+    /// What is inside, where it was opened.
+    inside: Option<Box<Inside>>,
 }
 
 /// A SYN that may begin another conversation of the same endpoints.
@@ -90,6 +93,12 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) options: Options,
     pub(crate) budget: &'a Budget,
     pub(crate) book: &'a mut Notebook,
+    /// Keys of the conversations' owner, where what is sealed is to be opened.
+    pub(crate) keys: Option<&'a Keys>,
+    /// What they opened in the conversation that is being heard.
+    pub(crate) opening: &'a mut Opening,
+    /// Where what is inside is written down.
+    pub(crate) opened: &'a mut Notebook,
 }
 
 /// Whether the sender of a conversation's first packet is its client. Where a SYN does not tell, the
@@ -147,6 +156,7 @@ impl Conversation {
             written: 0,
             books: Books::default(),
             talk: Talk::Quiet,
+            inside: None,
         }
     }
 
@@ -295,6 +305,7 @@ impl Conversation {
                 Talk::Stream(stream) => stream.weight(),
                 Talk::Datagrams(datagrams) => datagrams.weight(),
             }
+            + self.inside.as_ref().map_or(0, |inside| inside.weight())
     }
 
     /// How useful it is to go on following it, the least useful first: those in which nothing was said,
@@ -336,6 +347,31 @@ impl Conversation {
             Transport::Icmp { .. } => self.count(Account::Read, packet, captured),
             Transport::Other(protocol::ESP) => self.count(Account::Sealed, packet, captured),
             _ => self.count(Account::Unrecognised, packet, captured),
+        }
+        if !surroundings.opening.is_empty() {
+            self.hear_inside(surroundings);
+        }
+    }
+
+    /// Hears what was opened.
+    fn hear_inside(&mut self, surroundings: &mut Surroundings<'_>) {
+        let opening = std::mem::take(surroundings.opening);
+        let mut inside = self.inside.take().unwrap_or_default();
+        inside.hear(&mut self.within(surroundings), opening);
+        self.inside = Some(inside);
+    }
+
+    fn within<'a>(&self, surroundings: &'a mut Surroundings<'_>) -> Within<'a> {
+        Within {
+            protocols: surroundings.protocols,
+            reveal: surroundings.options.reveal,
+            budget: surroundings.budget,
+            conversation: self.id,
+            client: self.client,
+            server: self.server,
+            book: surroundings.opened,
+            keys: surroundings.keys,
+            depth: 1,
         }
     }
 
@@ -467,6 +503,17 @@ impl Conversation {
             books: &mut self.books,
             book: surroundings.book,
             written: &mut self.written,
+            keys: surroundings.keys,
+            opening: surroundings.opening,
+        }
+    }
+
+    fn record(&self, record: ConversationRecord) -> Record {
+        Record {
+            conversation: None,
+            frames: vec![self.id],
+            time: Some(self.start),
+            body: record.into(),
         }
     }
 
@@ -501,6 +548,13 @@ impl Conversation {
                 (chain, exposure) = (datagrams.chain(), datagrams.exposure());
             }
         }
+        if !surroundings.opening.is_empty() {
+            self.hear_inside(surroundings);
+        }
+        let inside = self
+            .inside
+            .take()
+            .map(|inside| inside.finish(&mut self.within(surroundings)));
         let conflict = self
             .books
             .conflicts
@@ -536,14 +590,34 @@ impl Conversation {
             accounts: self.books.accounts,
             conflicting_bytes: self.books.conflicts.bytes,
         };
-        surroundings.book.records.push(Record {
-            conversation: None,
-            frames: vec![self.id],
-            time: Some(self.start),
-            body: record.into(),
-        });
+        if let Some(sum) = inside {
+            totals.opened.count(&sum);
+            if sum.accounts.total() > 0 {
+                let of_inside = of_inside(&record, sum);
+                surroundings.opened.records.push(self.record(of_inside));
+            }
+        }
+        surroundings.book.records.push(self.record(record));
         totals.offered += offered;
         totals.set_aside += self.books.set_aside;
+    }
+}
+
+/// The record of what is inside a conversation: its protocols follow on those that the tap sees, and where the
+/// bytes ended is said of the bytes inside.
+fn of_inside(outer: &ConversationRecord, sum: Sum) -> ConversationRecord {
+    let inner = sum.chains.join(", ");
+    let chain = match (&outer.protocol, inner.is_empty()) {
+        (Some(outer), true) => outer.clone(),
+        (Some(outer), false) => format!("{outer}+{inner}"),
+        (None, _) => inner,
+    };
+    ConversationRecord {
+        protocol: Some(chain),
+        exposure: sum.exposure.unwrap_or(Exposure::Unknown),
+        accounts: sum.accounts,
+        conflicting_bytes: 0,
+        ..outer.clone()
     }
 }
 

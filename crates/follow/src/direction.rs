@@ -47,7 +47,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.bytes.len() as u64 + self.missing
     }
 }
@@ -275,6 +275,19 @@ impl Direction {
             self.advance(length - old);
             return Some(fresh);
         }
+    }
+
+    /// Sequence number of the next byte to deliver.
+    pub(crate) fn sequence(&self) -> u32 {
+        self.sequence
+    }
+
+    /// The held segments, with their sequence numbers.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = (u32, &Held)> {
+        self.held.iter().map(|(offset, held)| {
+            let ahead = offset.saturating_sub(self.next) & 0xffff_ffff;
+            (self.sequence.wrapping_add(ahead as u32), held)
+        })
     }
 
     /// Bytes between what was delivered and what is held; 0 where nothing is held.

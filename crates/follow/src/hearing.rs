@@ -2,11 +2,12 @@
 
 use overheard_ledger::{Endpoint, Exposure, Reveal, Time};
 use overheard_tap::{
-    Analyzer, Chunk, Context, Notebook, Notes, Over, Probe, Protocol, Sample, Side, Step,
+    Analyzer, Chunk, Context, Keys, Notebook, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
 use crate::books::Books;
 use crate::budget::Budget;
+use crate::inside::Opening;
 
 /// The protocols of the registry.
 pub(crate) type Protocols = &'static [&'static Protocol];
@@ -32,6 +33,10 @@ pub(crate) struct Room<'a> {
     pub(crate) books: &'a mut Books,
     pub(crate) book: &'a mut Notebook,
     pub(crate) written: &'a mut u32,
+    /// Keys of the conversations' owner, where what is sealed is to be opened.
+    pub(crate) keys: Option<&'a Keys>,
+    /// What they opened: to be heard apart.
+    pub(crate) opening: &'a mut Opening,
 }
 
 /// Memory that an analyzer takes as a rule, in bytes, without what it says that it holds.
@@ -45,15 +50,23 @@ pub(crate) struct Mind {
     pub(crate) exposure: Option<Exposure>,
     /// Bytes taken so far.
     pub(crate) taken: u64,
+    /// Who opens what the analyzer calls sealed, where there are keys.
+    pub(crate) opener: Option<Box<dyn Analyzer>>,
 }
 
 impl Mind {
     pub(crate) fn new(protocol: &'static Protocol, over: Over) -> Mind {
+        Mind::with(protocol, (protocol.begin)(over))
+    }
+
+    /// A mind with an analyzer that was made already.
+    pub(crate) fn with(protocol: &'static Protocol, analyzer: Box<dyn Analyzer>) -> Mind {
         Mind {
             protocol,
-            analyzer: (protocol.begin)(over),
+            analyzer,
             exposure: None,
             taken: 0,
+            opener: None,
         }
     }
 
@@ -110,9 +123,11 @@ impl Room<'_> {
             self.book,
             self.written,
             &mut mind.exposure,
-        );
+        )
+        .with_keys(self.keys);
         let step = mind.analyzer.hear(side, chunk, &mut notes);
         let apart = notes.apart();
+        let opened = self.keys.map(|_| notes.opened());
         self.books.set_aside += notes.dropped();
         let lent = match chunk {
             Chunk::Bytes(bytes) => bytes.len(),
@@ -132,6 +147,13 @@ impl Room<'_> {
                 0
             }
         };
+        if let Some(opened) = opened
+            && !matches!(step, Step::Need(_) | Step::NotMine(_))
+        {
+            self.opening.unsealed.extend(opened.unsealed);
+            self.opening.join(opened.outcome);
+            mind.opener = opened.opener.or(mind.opener.take());
+        }
         if lent > 0 {
             mind.taken += took as u64;
             self.books

@@ -16,6 +16,7 @@ mod datagrams;
 mod defragment;
 mod direction;
 mod hearing;
+mod inside;
 mod key;
 mod outcome;
 mod reader;
@@ -26,5 +27,5 @@ mod table;
 mod written;
 
 pub use budget::MIN_MEMORY;
-pub use outcome::{DEFAULT_MEMORY, Heard, Options};
-pub use reader::follow;
+pub use outcome::{DEFAULT_MEMORY, Heard, Opened, OpenedCounts, Options};
+pub use reader::{follow, follow_with};

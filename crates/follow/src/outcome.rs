@@ -1,6 +1,9 @@
 //! What following a capture needs, and what it gives.
 
 use overheard_ledger::{Accounts, Hint, Record, Reveal};
+use overheard_tap::Outcome;
+
+use crate::inside::Sum;
 
 /// Memory that may be used where nobody says otherwise, in bytes.
 pub const DEFAULT_MEMORY: usize = 512 << 20;
@@ -52,4 +55,57 @@ pub struct Heard {
     pub offered: u64,
     /// What could not be done, in plain sentences.
     pub notices: Vec<String>,
+    /// What keys opened; empty where there were none.
+    pub opened: Opened,
+}
+
+/// What is inside the sealed conversations that the owner's keys opened. No tap learns it.
+#[derive(Clone, Debug, Default)]
+pub struct Opened {
+    /// As [`Heard::records`]. Records of conversations say where the bytes inside ended.
+    pub records: Vec<Record>,
+    /// As [`Heard::hints`].
+    pub hints: Vec<Hint>,
+    /// What became of the conversations that were to be opened.
+    pub counts: OpenedCounts,
+}
+
+/// What became of the conversations that were to be opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenedCounts {
+    /// Conversations of which something was opened.
+    pub opened: u64,
+    /// Conversations for which there were keys that did not fit.
+    pub wrong_keys: u64,
+    /// Conversations for which there were keys, whose cipher is not one that is opened.
+    pub unsupported: u64,
+    /// Sealed conversations for which there were no keys.
+    pub without_keys: u64,
+    /// Bytes inside.
+    pub accounts: Accounts,
+    /// Records and hints that a limit set aside.
+    pub set_aside: u64,
+}
+
+impl OpenedCounts {
+    pub(crate) fn count(&mut self, sum: &Sum) {
+        match sum.outcome {
+            Some(Outcome::Opened) => self.opened += 1,
+            Some(Outcome::WrongKeys) => self.wrong_keys += 1,
+            Some(Outcome::Unsupported) => self.unsupported += 1,
+            Some(Outcome::NoKeys) => self.without_keys += 1,
+            None => {}
+        }
+        self.accounts += sum.accounts;
+        self.set_aside += sum.set_aside;
+    }
+
+    pub(crate) fn join(&mut self, other: &OpenedCounts) {
+        self.opened += other.opened;
+        self.wrong_keys += other.wrong_keys;
+        self.unsupported += other.unsupported;
+        self.without_keys += other.without_keys;
+        self.accounts += other.accounts;
+        self.set_aside += other.set_aside;
+    }
 }

@@ -3,13 +3,14 @@
 //! Shards are heard by whoever is free ([`crate::crew`]); with one thread, by the reader.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use overheard_ledger::{Account, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
-use overheard_tap::Notebook;
 use overheard_tap::limits::MAX_RECORDS;
+use overheard_tap::{Keys, Notebook};
 use overheard_wire::{
     Addresses, Packet, Span, Transport, TroubleKind, Tunnels, decode, decode_datagram,
 };
@@ -58,13 +59,27 @@ pub fn follow(
     options: Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Heard, SourceError> {
+    follow_with(captures, protocols, options, None, progress)
+}
+
+/// As [`follow`]; what the owner's `keys` open is heard too, and told apart in [`Heard::opened`].
+///
+/// # Errors
+/// As [`follow`].
+pub fn follow_with(
+    captures: &mut Captures,
+    protocols: Protocols,
+    options: Options,
+    keys: Option<Arc<Keys>>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Heard, SourceError> {
     let mut reader = Reader {
         heard: Heard::default(),
         defragmenter: Defragmenter::new(Budget::of(options.memory).fragments),
     };
     let crew = Crew::new((0..SHARDS).map(|index| Lane {
         index,
-        shard: Shard::new(protocols, options),
+        shard: Shard::new(protocols, options, keys.as_ref()),
     }));
     let workers = options.threads.saturating_sub(1).min(SHARDS - 1);
     let read = thread::scope(|scope| {
@@ -80,7 +95,7 @@ pub fn follow(
     Ok(reader.finish(crew.finished()))
 }
 
-type Finished = (Notebook, Totals);
+type Finished = (Notebook, Notebook, Totals);
 
 /// A shard, and which packets of a batch are its own.
 struct Lane {
@@ -380,9 +395,12 @@ impl Reader {
             ));
         }
         let mut totals = Totals::default();
-        for (book, of_shard) in finished {
+        for (book, opened, of_shard) in finished {
             heard.records.extend(book.records);
             heard.hints.extend(book.hints);
+            heard.opened.records.extend(opened.records);
+            heard.opened.hints.extend(opened.hints);
+            heard.opened.counts.join(&of_shard.opened);
             totals.offered += of_shard.offered;
             totals.evicted += of_shard.evicted;
             totals.set_aside += of_shard.set_aside;

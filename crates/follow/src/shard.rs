@@ -1,12 +1,15 @@
 //! A shard: the conversations of one part of the endpoints, followed on packet time.
 
-use overheard_tap::Notebook;
+use std::sync::Arc;
+
+use overheard_tap::{Keys, Notebook};
 
 use crate::budget::Budget;
 use crate::conversation::{Arrived, Conversation, Surroundings, idle_limit};
 use crate::hearing::Protocols;
+use crate::inside::Opening;
 use crate::key::Key;
-use crate::outcome::Options;
+use crate::outcome::{OpenedCounts, Options};
 use crate::table::Table;
 use crate::written::{Dropped, Written};
 
@@ -27,6 +30,8 @@ pub(crate) struct Totals {
     pub(crate) set_aside: u64,
     /// What was set aside because the memory for what is written down was spent.
     pub(crate) dropped: Dropped,
+    /// What became of the conversations that were to be opened.
+    pub(crate) opened: OpenedCounts,
 }
 
 /// The conversations of one shard.
@@ -40,10 +45,14 @@ pub(crate) struct Shard {
     written: Written,
     totals: Totals,
     packets: u64,
+    keys: Option<Arc<Keys>>,
+    opening: Opening,
+    /// What is inside of what was opened.
+    opened: Written,
 }
 
 impl Shard {
-    pub(crate) fn new(protocols: Protocols, options: Options) -> Shard {
+    pub(crate) fn new(protocols: Protocols, options: Options, keys: Option<&Arc<Keys>>) -> Shard {
         let budget = Budget::of(options.memory);
         Shard {
             protocols,
@@ -54,6 +63,9 @@ impl Shard {
             written: Written::new(budget.written),
             totals: Totals::default(),
             packets: 0,
+            keys: keys.cloned(),
+            opening: Opening::default(),
+            opened: Written::new(budget.opened),
         }
     }
 
@@ -68,6 +80,9 @@ impl Shard {
             options: self.options,
             budget: &self.budget,
             book: &mut self.written.book,
+            keys: self.keys.as_deref(),
+            opening: &mut self.opening,
+            opened: &mut self.opened.book,
         };
         let mut before = 0;
         let conversation = self.table.entry(key, || Conversation::new(key, packet));
@@ -92,6 +107,7 @@ impl Shard {
         conversation.hear(packet, &mut surroundings);
         self.weight = (self.weight + conversation.weight()).saturating_sub(before);
         self.written.weigh();
+        self.opened.weigh();
         if self.weight > self.budget.following {
             self.evict();
         }
@@ -140,16 +156,22 @@ impl Shard {
                 options: self.options,
                 budget: &self.budget,
                 book: &mut self.written.book,
+                keys: self.keys.as_deref(),
+                opening: &mut self.opening,
+                opened: &mut self.opened.book,
             };
             conversation.finish(&mut surroundings, &mut self.totals, early);
             self.written.weigh();
+            self.opened.weigh();
         }
     }
 
-    /// The end of the capture: what was written down, and what it adds up to.
-    pub(crate) fn finish(mut self) -> (Notebook, Totals) {
+    /// The end of the capture: what was written down, also of what was opened, and what it adds up to.
+    pub(crate) fn finish(mut self) -> (Notebook, Notebook, Totals) {
         self.finish_where(false, |_| true);
         self.totals.dropped = self.written.dropped;
-        (self.written.book, self.totals)
+        let set_aside = self.opened.dropped;
+        self.totals.opened.set_aside += set_aside.notes + set_aside.conversations;
+        (self.written.book, self.opened.book, self.totals)
     }
 }

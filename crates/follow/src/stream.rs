@@ -6,6 +6,7 @@ use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
 
 use crate::direction::{Direction, Piece, Segment};
 use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
+use crate::inside::{Beginning, Unsealing};
 
 /// The most protocols that a stream may become one after the other.
 const MAX_CHAIN: usize = 8;
@@ -61,6 +62,10 @@ pub(crate) struct Stream {
     moment: Moment,
     /// Bytes that may still be lent again because the other side spoke.
     relendable: usize,
+    /// What is sealed, where there are keys for it.
+    unsealing: Option<Box<Unsealing>>,
+    /// Bytes behind those that are being delivered of a side that the snap length cut off.
+    cut: [u64; 2],
 }
 
 impl Default for Stream {
@@ -78,11 +83,21 @@ impl Default for Stream {
                 time: Time(0),
             },
             relendable: RELENT_AT_FIRST,
+            unsealing: None,
+            cut: [0; 2],
         }
     }
 }
 
 impl Stream {
+    /// A stream that one mind hears from its first byte on.
+    pub(crate) fn heard_by(mind: Mind) -> Stream {
+        Stream {
+            state: State::Heard(mind),
+            ..Stream::default()
+        }
+    }
+
     /// Notes that the connection's sequence numbers of a side begin here (a SYN).
     pub(crate) fn begin(&mut self, side: Side, initial: u32) {
         self.direction(side).begin(initial);
@@ -101,6 +116,9 @@ impl Stream {
         if self.first.is_none() && segment.length > 0 {
             self.first = Some(side);
         }
+        if let Some(unsealing) = &mut self.unsealing {
+            unsealing.segment(room, side, &segment);
+        }
         let piece = self.direction(side).segment(&segment, room.books);
         if let Some(Piece { bytes, missing }) = piece {
             self.deliver(room, side, bytes, missing, segment.moment);
@@ -113,6 +131,9 @@ impl Stream {
     /// what evidently was never captured.
     #[must_use]
     pub(crate) fn acknowledge(&mut self, room: &mut Room<'_>, side: Side, number: u32) -> bool {
+        if let Some(unsealing) = &mut self.unsealing {
+            unsealing.acknowledge(room, side, number);
+        }
         let speaker = side.other();
         self.direction(speaker).acknowledge(number);
         if self.direction(speaker).has_lost() {
@@ -138,6 +159,9 @@ impl Stream {
         moment: Moment,
     ) -> bool {
         self.moment = moment;
+        if let Some(unsealing) = &mut self.unsealing {
+            unsealing.close(room, side, sequence, moment);
+        }
         self.direction(side).close(sequence);
         self.settle(room, side)
     }
@@ -161,6 +185,9 @@ impl Stream {
     /// to the account `left`.
     #[must_use]
     pub(crate) fn finish(&mut self, room: &mut Room<'_>, left: Account) -> bool {
+        if let Some(mut unsealing) = self.unsealing.take() {
+            unsealing.finish(room);
+        }
         for side in [Side::Client, Side::Server] {
             while self.direction(side).has_held() {
                 self.pass_hole(room, side);
@@ -200,6 +227,15 @@ impl Stream {
             + waits(from_client)
             + waits(from_server)
             + mind
+            + self
+                .unsealing
+                .as_ref()
+                .map_or(0, |unsealing| unsealing.weight())
+    }
+
+    /// Whether both sides have said everything.
+    pub(crate) fn is_over(&self) -> bool {
+        self.directions.iter().all(Direction::is_complete)
     }
 
     /// The protocols recognised, one after the other.
@@ -274,6 +310,9 @@ impl Stream {
         missing: u64,
         moment: Moment,
     ) {
+        if let Some(cut) = self.cut.get_mut(side.index()) {
+            *cut = missing;
+        }
         if !bytes.is_empty() {
             let credit = bytes.len().saturating_mul(RELENT_PER_BYTE);
             self.relendable = self.relendable.saturating_add(credit);
@@ -312,6 +351,7 @@ impl Stream {
                     .add(Account::Unrecognised, bytes.len() as u64),
             }
         }
+        self.cut = [0; 2];
         if missing > 0 {
             // The snap length cut the segment: its bytes arrived, but not here.
             self.gap_heard(room, side, missing);
@@ -416,6 +456,8 @@ impl Stream {
                     return at + self.wait(room, side, left, need.max(left + 1));
                 }
                 Step::Sealed(_) => {
+                    let sealed = rest.get(answer.took..).unwrap_or_default();
+                    self.unseal(room, side, sealed, moment);
                     room.books.accounts.add(Account::Sealed, left as u64);
                     self.count(room, side, Account::Sealed);
                     return bytes.len();
@@ -446,6 +488,28 @@ impl Stream {
                 }
             }
         }
+    }
+
+    /// The bytes of a side are sealed from `sealed` on: where there are keys, somebody else hears them.
+    fn unseal(&mut self, room: &mut Room<'_>, side: Side, sealed: &[u8], moment: Moment) {
+        if let State::Heard(mind) = &mut self.state
+            && let Some(opener) = mind.opener.take()
+        {
+            self.unsealing = Some(Box::new(Unsealing::new(mind.protocol, opener)));
+        }
+        let Some(mut unsealing) = self.unsealing.take() else {
+            return;
+        };
+        let cut = self.cut.get(side.index()).copied().unwrap_or_default();
+        let direction = self.direction(side);
+        let beginning = Beginning {
+            bytes: sealed,
+            cut,
+            sequence: direction.sequence(),
+            moment,
+        };
+        unsealing.begin(room, side, &beginning, direction.waiting());
+        self.unsealing = Some(unsealing);
     }
 
     /// The analyzer waits for `need` bytes and has `left`: bounded. How many bytes were set aside.

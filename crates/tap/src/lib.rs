@@ -6,12 +6,14 @@
 //! remember, does no input or output, and cannot panic. A [`Protocol`] is its entry in the registry.
 
 mod analyzer;
+mod keys;
 pub mod limits;
 mod notes;
 mod protocol;
 
 pub use analyzer::{Analyzer, Chunk, Next, Side, Step};
-pub use notes::{Context, Evidence, Notebook, Notes};
+pub use keys::{Inside, Keys, Label, Outcome, Secrets};
+pub use notes::{Context, Evidence, Notebook, Notes, Opened, Unsealed};
 pub use overheard_ledger::Account;
 pub use overheard_wire::{Cursor, Cut};
 pub use protocol::{Over, Probe, Protocol, Sample};

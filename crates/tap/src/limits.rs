@@ -46,6 +46,10 @@ limits! {
     MAX_REORDERED_PACKETS: u32 = 16;
     /// Bytes of one handshake message of TLS that are kept while it is put together.
     MAX_HANDSHAKE_MESSAGE: usize = 64 * 1024;
+    /// Secrets of TLS that are kept of key logs and of the captures, where these are to be opened.
+    MAX_SECRETS: usize = 1 << 16;
+    /// Streams inside one sealed conversation that are followed at once, where it is opened.
+    MAX_INNER_STREAMS: usize = 256;
     /// Bytes that one message's content may grow to when its coding (gzip, deflate) is undone.
     MAX_CONTENT: u64 = 64 * 1024 * 1024;
 }

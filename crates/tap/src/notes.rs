@@ -1,12 +1,14 @@
 //! Where an analyzer writes down what it learns.
 
+use std::fmt;
+
 use overheard_ledger::{
     Account, Accounts, Body, Endpoint, Exposure, Hint, HintBody, MAX_EVIDENCE, Masked, Record,
     Reveal, Time,
 };
 
 use crate::limits::MAX_RECORDS;
-use crate::{Over, Side};
+use crate::{Analyzer, Inside, Keys, Outcome, Over, Side};
 
 /// What is known of the conversation and of the chunk that is being heard.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +77,45 @@ pub struct Notebook {
     pub hints: Vec<Hint>,
 }
 
+/// A piece of what was opened, and where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsealed {
+    /// Who said it.
+    pub side: Side,
+    /// Number of the stream inside the conversation; 0 where there is only one.
+    pub stream: u64,
+    /// Where in that stream and side it begins, in bytes. Pieces may come in any order.
+    pub offset: u64,
+    /// What was said.
+    pub inside: Inside,
+    /// The frame that brought the end of it.
+    pub frame: u64,
+    /// The time of that frame.
+    pub time: Time,
+}
+
+/// What the keys of the conversation's owner gave during one chunk.
+#[derive(Default)]
+struct Opening<'a> {
+    /// The keys, where the owner gave some.
+    keys: Option<&'a Keys>,
+    unsealed: Vec<Unsealed>,
+    outcome: Option<Outcome>,
+    opener: Option<Box<dyn Analyzer>>,
+}
+
+/// What [`Notes::opened`] hands over.
+#[derive(Default)]
+pub struct Opened {
+    /// Pieces, in the order in which they were opened.
+    pub unsealed: Vec<Unsealed>,
+    /// What became of the conversation, where that was said.
+    pub outcome: Option<Outcome>,
+    /// Who opens what is sealed from here on.
+    pub opener: Option<Box<dyn Analyzer>>,
+}
+
 /// An analyzer's view of its notebook while it hears one chunk.
-#[derive(Debug)]
 pub struct Notes<'a> {
     context: Context,
     /// Frames that the unread bytes came in, without the present one.
@@ -86,6 +125,16 @@ pub struct Notes<'a> {
     exposure: &'a mut Option<Exposure>,
     apart: Accounts,
     dropped: u64,
+    opening: Opening<'a>,
+}
+
+impl fmt::Debug for Notes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Notes")
+            .field("context", &self.context)
+            .field("book", &self.book)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Notes<'a> {
@@ -106,7 +155,15 @@ impl<'a> Notes<'a> {
             exposure,
             apart: Accounts::default(),
             dropped: 0,
+            opening: Opening::default(),
         }
+    }
+
+    /// The same view, for an owner who gave keys.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Option<&'a Keys>) -> Notes<'a> {
+        self.opening.keys = keys;
+        self
     }
 
     /// Client of the conversation.
@@ -227,6 +284,50 @@ impl<'a> Notes<'a> {
     /// Records and hints that were set aside by [`MAX_RECORDS`] during this chunk.
     pub fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// The keys that the owner of the conversations gave. What is opened with them goes to
+    /// [`Notes::inside`] and to nothing else: a tap has no keys.
+    pub fn keys(&self) -> Option<&'a Keys> {
+        self.opening.keys
+    }
+
+    /// Hands over what is inside the sealed conversation: bytes that `side` said in a stream of it, from
+    /// `offset` on.
+    pub fn inside(&mut self, side: Side, stream: u64, offset: u64, inside: Inside) {
+        self.outcome(Outcome::Opened);
+        let (frame, time) = (self.context.frame, self.context.time);
+        self.opening.unsealed.push(Unsealed {
+            side,
+            stream,
+            offset,
+            inside,
+            frame,
+            time,
+        });
+    }
+
+    /// Says what became of the sealed conversation. The best word holds.
+    pub fn outcome(&mut self, outcome: Outcome) {
+        let said = self.opening.outcome.unwrap_or(outcome);
+        self.opening.outcome = Some(said.min(outcome));
+    }
+
+    /// Names who opens what this analyzer calls sealed with [`crate::Step::Sealed`]: it hears the bytes of each
+    /// side from there on, in order, and hands what is inside to [`Notes::inside`]. Nothing else that
+    /// it says or takes counts.
+    pub fn open_with(&mut self, opener: Box<dyn Analyzer>) {
+        self.opening.opener = Some(opener);
+    }
+
+    /// What the owner's keys gave during this chunk.
+    pub fn opened(&mut self) -> Opened {
+        let opening = std::mem::take(&mut self.opening);
+        Opened {
+            unsealed: opening.unsealed,
+            outcome: opening.outcome,
+            opener: opening.opener,
+        }
     }
 
     fn may_write(&mut self) -> bool {
