@@ -7,7 +7,7 @@ use overheard_ledger::{Account, Accounts, Endpoint, Exposure, Reveal};
 use overheard_tap::limits::MAX_INNER_STREAMS;
 use overheard_tap::{Analyzer, Keys, Notebook, Outcome, Over, Protocol, Side, Unsealed};
 
-use crate::books::Books;
+use crate::books::{Books, PLAUSIBLE_HOLE};
 use crate::budget::Budget;
 use crate::direction::{Held, Segment};
 use crate::hearing::{Mind, Moment, Protocols, Room};
@@ -295,11 +295,12 @@ impl Inside {
             ..
         } = unsealed;
         let moment = Moment { frame, time };
-        let bytes: Option<&[u8]> = match &unsealed.inside {
-            overheard_tap::Inside::Bytes(bytes) => Some(bytes),
-            overheard_tap::Inside::End => None,
+        // What is missing is like a segment that the snap length cut off.
+        let (bytes, length): (Option<&[u8]>, u64) = match &unsealed.inside {
+            overheard_tap::Inside::Bytes(bytes) => (Some(bytes), bytes.len() as u64),
+            overheard_tap::Inside::Gap(missing) => (Some(&[]), (*missing).min(PLAUSIBLE_HOLE)),
+            overheard_tap::Inside::End => (None, 0),
         };
-        let length = bytes.map_or(0, <[u8]>::len) as u64;
         if !self.streams.contains_key(&id) {
             if self.over.contains(&id) || self.over_up_to.is_some_and(|over| id <= over) {
                 self.sum.accounts.add(Account::Duplicate, length);

@@ -7,6 +7,7 @@
 mod crypto_stream;
 mod frames;
 mod header;
+mod inside;
 mod keys;
 mod version;
 
@@ -199,6 +200,12 @@ struct Quic {
     version: Option<u32>,
     /// The connection ids that each side chose for itself.
     ids: [ConnectionId; 2],
+    /// What the owner's keys open, where there are any.
+    unsealing: Option<Box<inside::Unsealing>>,
+    /// What they open of what the client says first.
+    early: Option<Box<inside::Early>>,
+    /// Whether the owner's keys were asked for this conversation.
+    asked: bool,
 }
 
 impl Quic {
@@ -208,6 +215,9 @@ impl Quic {
             attempts: Vec::new(),
             version: None,
             ids: Default::default(),
+            unsealing: None,
+            early: None,
+            asked: false,
         }
     }
 
@@ -223,6 +233,7 @@ impl Quic {
                 // Some fill up a datagram behind its last packet.
                 if rest.iter().any(|&byte| byte != 0) {
                     notes.account(Account::Sealed, rest.len());
+                    self.open_short(side, rest, notes);
                 }
                 break;
             }
@@ -283,13 +294,50 @@ impl Quic {
                     self.hear_initial(side, packet, notes);
                 }
             }
-            Kind::ZeroRtt | Kind::Handshake => notes.account(Account::Sealed, packet.bytes.len()),
+            Kind::ZeroRtt | Kind::Handshake => {
+                notes.account(Account::Sealed, packet.bytes.len());
+                if inside::is_early(packet) {
+                    self.open_early(side, packet, notes);
+                }
+            }
         }
         if packet.kind != Kind::VersionNegotiation || self.version.is_none() {
             self.version = Some(packet.version);
         }
         if let Some(id) = self.ids.get_mut(side.index()) {
             id.set(packet.source);
+        }
+    }
+
+    /// Opens a packet of early data, where the owner gave keys.
+    fn open_early(&mut self, side: Side, packet: &LongPacket<'_>, notes: &mut Notes<'_>) {
+        let Some(keys) = notes.keys() else { return };
+        if self.early.is_none() {
+            let random = self.talk.client_random();
+            let secrets = random.and_then(|random| keys.of(random));
+            let early = secrets.and_then(|secrets| inside::Early::new(secrets, packet.version));
+            self.early = early.map(Box::new);
+        }
+        if let Some(early) = &mut self.early {
+            early.hear(side, packet, notes);
+        }
+    }
+
+    /// Opens a packet with a short header, where the owner gave keys.
+    fn open_short(&mut self, side: Side, packet: &[u8], notes: &mut Notes<'_>) {
+        let Some(keys) = notes.keys() else { return };
+        if !self.asked
+            && let (Some(agreed), Some(version)) = (self.talk.agreed(), self.version)
+        {
+            self.asked = true;
+            match inside::begin(keys, &agreed, version) {
+                Ok(unsealing) => self.unsealing = Some(Box::new(unsealing)),
+                Err(outcome) => notes.outcome(outcome),
+            }
+        }
+        let id_length = self.ids.get(side.other().index()).map_or(0, |id| id.length);
+        if let Some(unsealing) = &mut self.unsealing {
+            unsealing.hear(side, packet, id_length, notes);
         }
     }
 
@@ -406,13 +454,13 @@ impl Analyzer for Quic {
     }
 
     fn held(&self) -> usize {
-        self.attempts
-            .iter()
-            .map(|attempt| {
-                let streams = attempt.streams.iter().map(CryptoStream::held);
-                size_of::<Attempt>() + size_of::<[Keys; 2]>() + streams.sum::<usize>()
-            })
-            .sum()
+        let attempts = self.attempts.iter().map(|attempt| {
+            let streams = attempt.streams.iter().map(CryptoStream::held);
+            size_of::<Attempt>() + size_of::<[Keys; 2]>() + streams.sum::<usize>()
+        });
+        let unsealing = self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held());
+        let early = self.early.as_ref().map_or(0, |early| early.held());
+        attempts.sum::<usize>() + unsealing + early
     }
 }
 

@@ -3,8 +3,10 @@
 //! The handshake passes in clear up to the point where both sides have a key: who is called, what was
 //! offered and what was agreed on. From there on the conversation is sealed, and only counted.
 
+mod opener;
+
 use overheard_ledger::{Account, Body, Exposure, Handshake, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{Analyzer, Chunk, Cut, Label, Notes, Over, Probe, Protocol, Sample, Side, Step};
 
 use crate::shared::handshake_messages::{self, Event, Messages};
 use crate::shared::hello::message;
@@ -310,6 +312,10 @@ struct Tls {
     sides: [Half; 2],
     /// SSL 2.0 was agreed on: its record, until the cipher is known.
     ssl2: Option<Box<Handshake>>,
+    /// Records that came before the server's answer, where the owner gave a key for them.
+    early: Vec<u8>,
+    /// Whether the owner's keys were asked for this conversation.
+    asked: bool,
 }
 
 /// What one side is in the middle of.
@@ -340,6 +346,8 @@ impl Tls {
             talk: Negotiation::new("tls"),
             sides: Default::default(),
             ssl2: None,
+            early: Vec::new(),
+            asked: false,
         }
     }
 
@@ -355,7 +363,37 @@ impl Tls {
     fn seal(&mut self, side: Side, at: usize, notes: &mut Notes<'_>) -> Step {
         self.talk.close(side);
         self.settle(notes);
+        self.open(notes);
         Step::Sealed(at)
+    }
+
+    /// Looks whether the owner gave keys for what is sealed.
+    fn open(&mut self, notes: &mut Notes<'_>) {
+        let (Some(keys), Some(agreed)) = (notes.keys(), self.talk.agreed()) else {
+            return;
+        };
+        if std::mem::replace(&mut self.asked, true) {
+            return;
+        }
+        match opener::begin(keys, agreed) {
+            Ok(mut opener) => {
+                opener.hear_early(&std::mem::take(&mut self.early), notes);
+                notes.open_with(Box::new(opener));
+            }
+            Err(outcome) => notes.outcome(outcome),
+        }
+    }
+
+    /// Keeps bytes of a record that came before the server's answer, its header first.
+    fn keep_early(&mut self, bytes: &[u8], notes: &Notes<'_>) {
+        let Some(keys) = notes.keys() else { return };
+        let random = self.talk.client_random();
+        let secrets = random.and_then(|random| keys.of(random));
+        if secrets.is_some_and(|secrets| secrets.get(Label::ClientEarly).is_some())
+            && self.early.len() + bytes.len() <= opener::MAX_EARLY
+        {
+            self.early.extend_from_slice(bytes);
+        }
     }
 
     fn settle(&mut self, notes: &mut Notes<'_>) {
@@ -414,6 +452,9 @@ impl Tls {
                         return self.seal(side, at, notes);
                     }
                     self.half(side).begun = true;
+                    if kind == content::APPLICATION_DATA {
+                        self.keep_early(rest.get(..HEADER).unwrap_or_default(), notes);
+                    }
                     at += HEADER;
                     (kind, length)
                 }
@@ -440,6 +481,7 @@ impl Tls {
                 }
                 content::APPLICATION_DATA => {
                     notes.account(Account::Sealed, body.len());
+                    self.keep_early(body, notes);
                     at += body.len();
                 }
                 _ => at += body.len(),
@@ -643,7 +685,8 @@ impl Analyzer for Tls {
     }
 
     fn held(&self) -> usize {
-        self.sides.iter().map(|half| half.messages.held()).sum()
+        let halves = self.sides.iter().map(|half| half.messages.held());
+        halves.sum::<usize>() + self.early.capacity()
     }
 }
 

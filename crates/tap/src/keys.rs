@@ -157,6 +157,8 @@ pub enum Outcome {
 pub enum Inside {
     /// Bytes that a side said.
     Bytes(Vec<u8>),
+    /// This many bytes of what a side said could not be opened, because the capture lacks what they were in.
+    Gap(u64),
     /// The side says nothing more.
     End,
 }

@@ -1,27 +1,24 @@
-//! The keys of Initial packets (RFC 9001 section 5): made of a connection id that passes in clear, so
-//! that anybody on the line has them.
+//! What packets are protected with (RFC 9001 section 5). The keys of Initial packets are made of a connection
+//! id that passes in clear, so that anybody on the line has them; the others of secrets that only an owner has.
 
-use aes_gcm::aead::{AeadInPlace, KeyInit};
-use aes_gcm::aes::Aes128;
-use aes_gcm::aes::cipher::BlockEncrypt;
-use aes_gcm::{Aes128Gcm, Nonce, Tag};
 use hkdf::Hkdf;
 use sha2::Sha256;
 
 use super::header::LongPacket;
 use super::version::Derivation;
+use crate::shared::unseal::{Hash, HeaderMask, Sealing, Suite, expand};
 
-/// Bytes of the tag at the end of a packet.
-const TAG: usize = 16;
+/// Bits of the first byte that are masked, of a long header and of a short one (RFC 9001 section 5.4.1).
+const MASKED_OF_LONG: u8 = 0x0f;
+const MASKED_OF_SHORT: u8 = 0x1f;
 
-/// What one side protects its Initial packets with.
+/// What one side protects its packets with.
 pub(super) struct Keys {
-    header: Aes128,
-    packet: Aes128Gcm,
-    iv: [u8; 12],
+    header: HeaderMask,
+    packet: Sealing,
 }
 
-/// An Initial packet that was opened.
+/// A packet that was opened.
 pub(super) struct Opened {
     /// Packet number.
     pub(super) number: u64,
@@ -29,9 +26,37 @@ pub(super) struct Opened {
     pub(super) frames: Vec<u8>,
 }
 
+/// A packet whose header can be read.
+pub(super) struct Unmasked<'a> {
+    header: Vec<u8>,
+    number: u64,
+    sealed: &'a [u8],
+}
+
+impl Unmasked<'_> {
+    /// Opens it, if this is the key.
+    pub(super) fn open(&self, sealing: &Sealing) -> Option<Opened> {
+        let nonce = sealing.nonce(self.number);
+        Some(Opened {
+            number: self.number,
+            frames: sealing.open(nonce, &self.header, self.sealed)?,
+        })
+    }
+
+    /// Whether the bit of the key phase is set, in a short header (RFC 9001 section 6).
+    pub(super) fn is_odd_phase(&self) -> bool {
+        self.header.first().is_some_and(|first| first & 4 != 0)
+    }
+}
+
+fn initial(derivation: &Derivation, connection_id: &[u8]) -> [u8; 32] {
+    let (secret, _) = Hkdf::<Sha256>::extract(Some(&derivation.salt), connection_id);
+    secret.into()
+}
+
 /// The keys of client and server for the connection id that the client chose for the server.
 pub(super) fn both(derivation: &Derivation, connection_id: &[u8]) -> Option<[Keys; 2]> {
-    let initial = Hkdf::<Sha256>::new(Some(&derivation.salt), connection_id);
+    let initial = initial(derivation, connection_id);
     Some([
         Keys::new(derivation, &initial, "client in")?,
         Keys::new(derivation, &initial, "server in")?,
@@ -40,98 +65,96 @@ pub(super) fn both(derivation: &Derivation, connection_id: &[u8]) -> Option<[Key
 
 /// The client's keys alone.
 pub(super) fn client(derivation: &Derivation, connection_id: &[u8]) -> Option<Keys> {
-    let initial = Hkdf::<Sha256>::new(Some(&derivation.salt), connection_id);
-    Keys::new(derivation, &initial, "client in")
+    Keys::new(derivation, &initial(derivation, connection_id), "client in")
 }
 
 impl Keys {
     /// `None` does not happen: every length is one that HKDF can give.
-    fn new(derivation: &Derivation, initial: &Hkdf<Sha256>, side: &str) -> Option<Keys> {
-        let secret: [u8; 32] = expand(initial, &[side])?;
-        let secret = Hkdf::<Sha256>::from_prk(&secret).ok()?;
-        let prefix = derivation.prefix;
-        let key: [u8; 16] = expand(&secret, &[prefix, " key"])?;
-        let header: [u8; 16] = expand(&secret, &[prefix, " hp"])?;
+    fn new(derivation: &Derivation, initial: &[u8; 32], side: &str) -> Option<Keys> {
+        let mut secret = [0; 32];
+        expand(Hash::Sha256, initial, &[side], &mut secret)?;
+        Keys::of_secret(Suite::INITIAL, &secret, derivation.prefix)
+    }
+
+    /// Of a traffic secret; the labels begin with the `prefix` of the version, and a space.
+    pub(super) fn of_secret(suite: Suite, secret: &[u8], prefix: &str) -> Option<Keys> {
+        let prefix = format!("{prefix} ");
         Some(Keys {
-            header: Aes128::new(&header.into()),
-            packet: Aes128Gcm::new(&key.into()),
-            iv: expand(&secret, &[prefix, " iv"])?,
+            header: HeaderMask::of_secret(suite, secret, &prefix)?,
+            packet: Sealing::of_secret(suite, secret, &prefix)?,
         })
     }
 
-    /// Opens an Initial packet, if these are its keys. `largest` is the largest packet number that the
-    /// side has used so far.
+    /// Opens a packet with a long header, if these are its keys. `largest` is the largest packet number
+    /// that the side has used so far.
     pub(super) fn open(&self, packet: &LongPacket<'_>, largest: Option<u64>) -> Option<Opened> {
-        let (before, protected) = packet.bytes.split_at_checked(packet.number_at)?;
-        let mask = self.mask(protected.get(4..20)?.first_chunk()?);
+        let unmasked = self.unmask(packet.bytes, packet.number_at, MASKED_OF_LONG, largest)?;
+        self.open_unmasked(&unmasked)
+    }
+
+    /// Makes the header of a packet with a short one readable, whose packet number begins at `number_at`.
+    pub(super) fn unmask_short<'a>(
+        &self,
+        packet: &'a [u8],
+        number_at: usize,
+        largest: Option<u64>,
+    ) -> Option<Unmasked<'a>> {
+        self.unmask(packet, number_at, MASKED_OF_SHORT, largest)
+    }
+
+    fn unmask<'a>(
+        &self,
+        packet: &'a [u8],
+        number_at: usize,
+        masked: u8,
+        largest: Option<u64>,
+    ) -> Option<Unmasked<'a>> {
+        let (before, protected) = packet.split_at_checked(number_at)?;
+        let mask = self.header.mask(protected.get(4..20)?.first_chunk()?);
         let mut header = before.to_vec();
         let first = header.first_mut()?;
-        *first ^= mask.first()? & 0x0f;
+        *first ^= mask.first()? & masked;
         let count = usize::from(*first & 3) + 1;
         let (number, sealed) = protected.split_at_checked(count)?;
         let number = number.iter().zip(mask.get(1..)?);
         header.extend(number.map(|(byte, mask)| byte ^ mask));
-        let sent = header.get(packet.number_at..)?;
-        let number = full_number(sent, largest);
-        let (sealed, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
-        let tag: [u8; TAG] = *tag.first_chunk()?;
-        let mut frames = sealed.to_vec();
-        let nonce = Nonce::from(self.nonce(number));
-        self.packet
-            .decrypt_in_place_detached(&nonce, &header, &mut frames, &Tag::from(tag))
-            .ok()?;
-        Some(Opened { number, frames })
+        let number = full_number(header.get(number_at..)?, largest);
+        Some(Unmasked {
+            header,
+            number,
+            sealed,
+        })
     }
 
-    /// What a header is masked with (RFC 9001 section 5.4.3).
-    fn mask(&self, sample: &[u8; 16]) -> [u8; 16] {
-        let mut block = (*sample).into();
-        self.header.encrypt_block(&mut block);
-        block.into()
+    /// Goes to the keys of the next phase, which has the same mask; gives those of before.
+    pub(super) fn renewed(&mut self, next: Keys) -> Sealing {
+        std::mem::replace(&mut self.packet, next.packet)
     }
 
-    fn nonce(&self, number: u64) -> [u8; 12] {
-        let mut nonce = self.iv;
-        for (byte, number) in nonce.iter_mut().skip(4).zip(number.to_be_bytes()) {
-            *byte ^= number;
-        }
-        nonce
+    /// Opens a packet whose header was made readable, if these are its keys.
+    pub(super) fn open_unmasked(&self, packet: &Unmasked<'_>) -> Option<Opened> {
+        packet.open(&self.packet)
     }
 
     /// Protects a packet of which `header` goes to the end of the packet number.
     #[cfg(test)]
     pub(super) fn seal(&self, header: &[u8], number: u64, frames: &[u8]) -> Vec<u8> {
-        let mut sealed = frames.to_vec();
-        let nonce = Nonce::from(self.nonce(number));
-        let tag = self
-            .packet
-            .encrypt_in_place_detached(&nonce, header, &mut sealed)
-            .unwrap();
-        sealed.extend(tag);
+        let sealed = self.packet.seal(self.packet.nonce(number), header, frames);
         let count = usize::from(header[0] & 3) + 1;
-        let mask = self.mask(sealed[4 - count..].first_chunk().unwrap());
+        let mask = self.header.mask(sealed[4 - count..].first_chunk().unwrap());
         let mut packet = header.to_vec();
-        packet[0] ^= mask[0] & 0x0f;
+        let masked = if header[0] & 0x80 == 0 {
+            MASKED_OF_SHORT
+        } else {
+            MASKED_OF_LONG
+        };
+        packet[0] ^= mask[0] & masked;
         for at in 0..count {
             packet[header.len() - count + at] ^= mask[1 + at];
         }
         packet.extend(sealed);
         packet
     }
-}
-
-/// HKDF-Expand-Label with an empty context (RFC 9846 section 7.1); the label comes in parts.
-fn expand<const N: usize>(secret: &Hkdf<Sha256>, label: &[&str]) -> Option<[u8; N]> {
-    const PREFIX: &str = "tls13 ";
-    let length = u16::try_from(N).ok()?.to_be_bytes();
-    let label_length = PREFIX.len() + label.iter().map(|part| part.len()).sum::<usize>();
-    let label_length = [u8::try_from(label_length).ok()?];
-    let mut info: Vec<&[u8]> = vec![&length, &label_length, PREFIX.as_bytes()];
-    info.extend(label.iter().map(|part| part.as_bytes()));
-    info.push(&[0]);
-    let mut out = [0; N];
-    secret.expand_multi_info(&info, &mut out).ok()?;
-    Some(out)
 }
 
 /// The packet number of which only the last bytes were sent: the one nearest to what is expected next

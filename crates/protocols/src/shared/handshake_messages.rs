@@ -162,6 +162,7 @@ pub fn is_wanted(kind: u8) -> bool {
         message::CLIENT_HELLO
             | message::SERVER_HELLO
             | message::HELLO_RETRY_REQUEST
+            | message::ENCRYPTED_EXTENSIONS
             | message::CERTIFICATE
             | message::SERVER_KEY_EXCHANGE
     )

@@ -16,6 +16,8 @@ pub mod message {
     pub const HELLO_VERIFY_REQUEST: u8 = 3;
     /// HelloRetryRequest of the drafts of TLS 1.3 before 22.
     pub const HELLO_RETRY_REQUEST: u8 = 6;
+    /// EncryptedExtensions (TLS 1.3): only whoever has keys reads it.
+    pub const ENCRYPTED_EXTENSIONS: u8 = 8;
     /// Certificate.
     pub const CERTIFICATE: u8 = 11;
     /// ServerKeyExchange (TLS 1.2 and before).
@@ -89,6 +91,8 @@ pub fn label_text(bytes: &[u8]) -> String {
 pub struct ClientHello {
     /// `legacy_version`; up to TLS 1.2 the newest version that the client speaks.
     pub version: u16,
+    /// The client's random, by which key logs name a conversation.
+    pub random: [u8; 32],
     /// Session id, 0 to 32 bytes (a stranger may send more).
     pub session_id: Vec<u8>,
     /// Cipher suites, in the client's order.
@@ -145,9 +149,9 @@ impl ClientHello {
     fn read(mut cursor: Cursor<'_>, cookie: bool) -> Result<ClientHello, Cut> {
         let mut hello = ClientHello {
             version: cursor.u16()?,
+            random: cursor.array()?,
             ..ClientHello::default()
         };
-        cursor.skip(32)?;
         hello.session_id = cursor.vector8("session id")?.rest().to_vec();
         if cookie {
             hello.cookie_length = cursor.vector8("cookie")?.remaining();
@@ -218,6 +222,8 @@ pub struct ServerHello {
     /// The version that the server chose: that of `supported_versions` where it is there; drafts of TLS 1.3 as
     /// TLS 1.3.
     pub version: u16,
+    /// The server's random.
+    pub random: [u8; 32],
     /// Whether it is a HelloRetryRequest: a second ClientHello follows.
     pub retry: bool,
     /// Session id, 0 to 32 bytes.
@@ -245,6 +251,7 @@ impl ServerHello {
         let random: [u8; 32] = cursor.array()?;
         let mut hello = ServerHello {
             version: final_version(version),
+            random,
             retry: random == RETRY_RANDOM,
             ..ServerHello::default()
         };
@@ -298,6 +305,14 @@ impl ServerHello {
     pub fn is_tls13(&self) -> bool {
         matches!(self.version, TLS13 | 0xfefc)
     }
+}
+
+/// Whether a server's EncryptedExtensions accepts the data that came before its answer (RFC 9846 section 4.2.10).
+pub fn accepts_early_data(body: &[u8]) -> bool {
+    let mut accepts = false;
+    let mut cursor = Cursor::new("tls encrypted extensions", body);
+    each_extension(&mut cursor, |kind, _| accepts |= kind == extension::EARLY_DATA);
+    accepts
 }
 
 /// Calls `each` for the extensions up to the first that is cut short.

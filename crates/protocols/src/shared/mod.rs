@@ -64,3 +64,5 @@ pub(crate) mod ssl2;
 pub(crate) mod starttls;
 #[allow(dead_code)]
 pub(crate) mod tls_records;
+#[allow(dead_code)]
+pub(crate) mod unseal;

@@ -11,6 +11,21 @@ use super::{certificate, iana};
 /// The most server names of one conversation that are written down.
 const MAX_SERVER_NAMES: usize = 8;
 
+/// What opening a conversation takes to know, but for the secrets.
+#[derive(Clone, Copy, Debug)]
+pub struct Agreed {
+    /// Who said the ClientHello.
+    pub client: Side,
+    /// Number of the cipher suite.
+    pub cipher_suite: u16,
+    /// Whether it is TLS 1.3 (or DTLS 1.3).
+    pub is_tls13: bool,
+    /// The client's random.
+    pub client_random: [u8; 32],
+    /// The server's random.
+    pub server_random: [u8; 32],
+}
+
 /// The handshake of one conversation.
 #[derive(Debug)]
 pub struct Negotiation {
@@ -260,6 +275,23 @@ impl Negotiation {
     /// Whether TLS 1.3 (or DTLS 1.3) was agreed on; `None` before the ServerHello.
     pub fn is_tls13(&self) -> Option<bool> {
         self.server.as_ref().map(|server| server.is_tls13())
+    }
+
+    /// What both hellos agreed on, once both were heard.
+    pub fn agreed(&self) -> Option<Agreed> {
+        let (client, server) = (self.client.as_ref()?, self.server.as_ref()?);
+        Some(Agreed {
+            client: self.answerer().other(),
+            cipher_suite: server.cipher_suite?,
+            is_tls13: server.is_tls13(),
+            client_random: client.random,
+            server_random: server.random,
+        })
+    }
+
+    /// The random of the client's hello, once it was heard.
+    pub fn client_random(&self) -> Option<&[u8; 32]> {
+        self.client.as_ref().map(|client| &client.random)
     }
 
     /// Whether a second ClientHello may follow a ChangeCipherSpec of the client.
