@@ -40,6 +40,7 @@ impl Body {
     fn footprint(&self) -> usize {
         let (boxed, strings) = match self {
             Body::Capture(capture) => (size_of_val(&**capture), list(&capture.notices)),
+            Body::Opened(opened) => (size_of_val(&**opened), list(&opened.notices)),
             Body::Conversation(conversation) => (
                 size_of_val(&**conversation),
                 maybe(conversation.community_id.as_ref())

@@ -17,7 +17,8 @@ pub use hint::{Hint, HintBody, SERVER};
 pub use masked::{Masked, Reveal, mask_query};
 pub use record::{
     Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential,
-    Endpoint, Finding, Handshake, MAX_EVIDENCE, Media, Message, Name, Object, Record, Request,
+    Endpoint, Finding, Handshake, Line, MAX_EVIDENCE, Media, Message, Name, Object, Opened, Record,
+    Request,
 };
 pub use rule::{Rule, Seen, When};
 pub use time::Time;

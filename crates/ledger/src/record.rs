@@ -33,6 +33,20 @@ pub struct Record {
     pub time: Option<Time>,
 }
 
+/// A line of the ledger as it is printed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Line {
+    /// The record.
+    #[serde(flatten)]
+    pub record: Record,
+    /// Whether it is of the owner's own view: what is inside sealed conversations, opened with keys that the
+    /// owner gave (`--with-keys`). A tap does not learn it. Such lines come after all others, and of their
+    /// conversation the accounts are those of the bytes inside.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub opened: bool,
+}
+
 /// The kinds of record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -60,6 +74,8 @@ pub enum Body {
     Object(Box<Object>),
     /// A judgement, with what proves it.
     Finding(Box<Finding>),
+    /// What keys of the conversations' owner opened, as a whole. No tap learns it.
+    Opened(Box<Opened>),
 }
 
 macro_rules! into_body {
@@ -69,7 +85,7 @@ macro_rules! into_body {
     };
 }
 into_body!(Capture boxed, Conversation boxed, Handshake boxed, Request boxed, Credential boxed, Call boxed,
-    Media boxed, Message boxed, Object boxed, Finding boxed; Name);
+    Media boxed, Message boxed, Object boxed, Finding boxed, Opened boxed; Name);
 
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -225,6 +241,29 @@ pub struct Capture {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
     /// What the tap could not do, in plain sentences: a file cut short, a limit reached.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+/// What the keys of the conversations' owner opened: the first record of the owner's own view. Which
+/// conversations were opened depends on the keys alone; on the line all of them were sealed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Opened {
+    /// Secrets that were given: in key logs, or in the captures.
+    pub secrets: u64,
+    /// Conversations of which something was opened.
+    pub opened: u64,
+    /// Sealed conversations (TLS and QUIC) for which there were no keys.
+    pub without_keys: u64,
+    /// Conversations for which there were keys that did not fit.
+    pub wrong_keys: u64,
+    /// Conversations for which there were keys, whose cipher is not one that is opened: CBC and stream
+    /// ciphers of TLS 1.2 and before.
+    pub unsupported: u64,
+    /// Where the bytes inside ended.
+    pub accounts: Accounts,
+    /// What could not be done, in plain sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
 }

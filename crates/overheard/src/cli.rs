@@ -50,6 +50,13 @@ pub struct Input {
     /// Show passwords, subjects and other secrets whole. Whoever sees the output has them
     #[arg(long)]
     pub reveal: bool,
+    /// Show apart what is inside sealed conversations (TLS, QUIC) of which there are keys: in the captures, or in key
+    /// logs given with --keylog. It is your own view of what your programs send; a tap does not learn it
+    #[arg(long)]
+    pub with_keys: bool,
+    /// A key log, as programs write it where SSLKEYLOGFILE is set; may be given more than once
+    #[arg(long, value_name = "FILE", requires = "with_keys")]
+    pub keylog: Vec<PathBuf>,
     /// Threads that hear [default: as many as the machine has, at most 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,

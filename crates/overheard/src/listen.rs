@@ -1,16 +1,19 @@
 //! The whole way: from captures to the records of the ledger.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use overheard_follow::{Heard, Options, follow};
+use overheard_follow::{Heard, Opened as HeardInside, Options, follow_with};
 use overheard_join::join;
 use overheard_judge::judge;
-use overheard_ledger::{Accounts, Body, Capture, Finding, Record, Rule, Time};
+use overheard_ledger::{Accounts, Body, Capture, Finding, Hint, Opened, Record, Rule, Time};
 use overheard_protocols::PROTOCOLS;
 use overheard_source::Captures;
+use overheard_tap::Keys;
+use overheard_tap::limits::MAX_SECRETS;
 
 /// All rules: of every protocol, and the general ones.
 pub fn rules() -> Vec<&'static Rule> {
@@ -23,26 +26,30 @@ pub fn rules() -> Vec<&'static Rule> {
 pub struct Ledger {
     /// The records, `capture` first, then by first evidence frame. Findings are among them.
     pub records: Vec<Record>,
+    /// The owner's own view, where keys were given: what is inside sealed conversations. The record
+    /// `opened` comes first. None of it is in `records`.
+    pub opened: Vec<Record>,
 }
 
-/// Listens to captures as one; `begin` is told the size of the input and `progress` the position in it,
-/// in bytes. Once `stop` is set, no more is read, and the ledger is that of what was heard until then.
+/// Listens to captures as one, with `keys` as [`listen_with`] says; `begin` is told the size of the input and
+/// `progress` the position in it, in bytes. Once `stop` is set, no more is read, and the ledger is that of what was heard until then.
 ///
 /// # Errors
 /// Where an input cannot be read or is no capture.
 pub fn listen(
     inputs: &[PathBuf],
     options: Options,
+    keys: Option<Keys>,
     stop: &Arc<AtomicBool>,
     begin: &mut dyn FnMut(u64),
     progress: &mut dyn FnMut(u64),
 ) -> Result<Ledger> {
     let mut captures = Captures::open_until(inputs, Arc::clone(stop))?;
     begin(captures.description().input_bytes);
-    listen_to(&mut captures, options, progress)
+    listen_with(&mut captures, options, keys, progress)
 }
 
-/// Listens to captures that are open already; `progress` is told the position in the input, in bytes.
+/// Listens to captures that are open already, and of which no frame was asked for; `progress` is told the position in the input, in bytes.
 ///
 /// # Errors
 /// Where an input cannot be read.
@@ -51,21 +58,120 @@ pub fn listen_to(
     options: Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Ledger> {
-    let mut heard = follow(captures, PROTOCOLS, options, progress)?;
-    let mut records = std::mem::take(&mut heard.records);
-    // Joining and judging go by the capture's order, not by the shards'.
-    sort(&mut records);
-    heard.hints.sort_by(|one, other| {
-        (&one.frames, one.conversation).cmp(&(&other.frames, other.conversation))
+    listen_with(captures, options, None, progress)
+}
+
+/// As [`listen_to`]; where the owner gave `keys`, those that stand in the captures are added to them, and what
+/// they open is told in [`Ledger::opened`].
+///
+/// # Errors
+/// As [`listen_to`].
+pub fn listen_with(
+    captures: &mut Captures,
+    options: Options,
+    keys: Option<Keys>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Ledger> {
+    let keys = keys.map(|mut keys| {
+        keys.read(&captures.secrets());
+        Arc::new(keys)
     });
-    join(&mut records, &heard.hints);
+    let mut heard = follow_with(captures, PROTOCOLS, options, keys.clone(), progress)?;
+    let mut records = std::mem::take(&mut heard.records);
+    join_all(&mut records, &mut heard.hints);
+    let inside = std::mem::take(&mut heard.opened);
+    let opened = keys.map_or(Vec::new(), |keys| opened(inside, &keys, &records, options));
     let findings = judge(&records, &heard.hints, &rules(), options.threads);
     records.extend(findings);
     sort(&mut records);
     records.insert(0, capture_record(captures, heard, &records));
-    let ledger = Ledger { records };
+    let ledger = Ledger { records, opened };
     debug_assert!(ledger.conserves(), "payload bytes are lost");
     Ok(ledger)
+}
+
+/// Joins records and hints in the capture's order, not in the shards'.
+fn join_all(records: &mut Vec<Record>, hints: &mut [Hint]) {
+    sort(records);
+    hints.sort_by(|one, other| {
+        (&one.frames, one.conversation).cmp(&(&other.frames, other.conversation))
+    });
+    join(records, hints);
+}
+
+/// What is done about what only keys open.
+const REMEDY: &str = "On the line this was sealed. Keep the keys as safe as what they open, and let programs log them only where \
+     you look into your own traffic.";
+
+/// The owner's own view: what was inside, joined and judged apart from what the tap heard. The names of servers
+/// are those that the tap knows.
+fn opened(inside: HeardInside, keys: &Keys, outside: &[Record], options: Options) -> Vec<Record> {
+    let HeardInside {
+        mut records,
+        mut hints,
+        counts,
+    } = inside;
+    name_servers(&mut records, outside);
+    join_all(&mut records, &mut hints);
+    let mut findings = judge(&records, &hints, &rules(), options.threads);
+    for finding in &mut findings {
+        if let Body::Finding(finding) = &mut finding.body {
+            REMEDY.clone_into(&mut finding.remedy);
+            "RFC 9850 section 4".clone_into(&mut finding.standard);
+        }
+    }
+    records.extend(findings);
+    sort(&mut records);
+    let mut notices = Vec::new();
+    if keys.dropped() > 0 {
+        notices.push(format!(
+            "{} secrets were not kept, because {MAX_SECRETS} are the most",
+            keys.dropped()
+        ));
+    }
+    if counts.set_aside > 0 {
+        notices.push(format!(
+            "{} notes on what is inside were set aside by a limit",
+            counts.set_aside
+        ));
+    }
+    let summary = Opened {
+        secrets: u64::try_from(keys.count()).unwrap_or(u64::MAX),
+        opened: counts.opened,
+        without_keys: counts.without_keys,
+        wrong_keys: counts.wrong_keys,
+        unsupported: counts.unsupported,
+        accounts: counts.accounts,
+        notices,
+    };
+    records.insert(
+        0,
+        Record {
+            body: summary.into(),
+            conversation: None,
+            frames: Vec::new(),
+            time: None,
+        },
+    );
+    records
+}
+
+/// Gives conversations the names of servers that are known outside.
+fn name_servers(records: &mut [Record], outside: &[Record]) {
+    let names: HashMap<u64, &Vec<String>> = outside
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Conversation(known) => Some((known.id, &known.server_names)),
+            _ => None,
+        })
+        .collect();
+    for record in records {
+        if let Body::Conversation(conversation) = &mut record.body
+            && let Some(names) = names.get(&conversation.id)
+        {
+            conversation.server_names.clone_from(names);
+        }
+    }
 }
 
 impl Ledger {

@@ -12,10 +12,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
+use overheard::keylog;
 use overheard::listen::{Ledger, listen};
 use overheard_follow::Options;
 use overheard_ledger::{Reveal, Severity};
 use overheard_report::{Report, Style, inert};
+use overheard_tap::Keys;
 
 use crate::cli::{Cli, Command, Format, Input, Level, ReportArgs};
 use crate::interrupt::Interrupt;
@@ -93,7 +95,7 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
         .map(|path| Page::new(path, &args.input.captures))
         .transpose()?;
     let heard = hear(&args.input)?;
-    let report = Report::new(&heard.ledger.records);
+    let report = Report::new(&heard.ledger.records).with_opened(&heard.ledger.opened);
     let page = page.map_or(Ok(()), |page| page.write(report.html().as_bytes()));
     // What was learned is not lost with the page.
     let printed = print(&report, args.format).context(STANDARD_OUTPUT);
@@ -150,6 +152,18 @@ struct Heard {
     interrupted: Option<u8>,
 }
 
+/// The keys that the command line gives; `None` where nothing is to be opened.
+fn keys(input: &Input) -> Result<Option<Keys>> {
+    if !input.with_keys {
+        return Ok(None);
+    }
+    let mut keys = Keys::default();
+    for path in &input.keylog {
+        keylog::read(path, &mut keys)?;
+    }
+    Ok(Some(keys))
+}
+
 /// Listens to what the command line names.
 fn hear(input: &Input) -> Result<Heard> {
     let threads = input.threads.map_or_else(
@@ -161,6 +175,7 @@ fn hear(input: &Input) -> Result<Heard> {
     } else {
         Reveal::No
     };
+    let keys = keys(input)?;
     let progress = std::cell::RefCell::new(Progress::default());
     let interrupt = Interrupt::default();
     let mut handled = Ok(());
@@ -171,6 +186,7 @@ fn hear(input: &Input) -> Result<Heard> {
             reveal,
             memory: input.memory,
         },
+        keys,
         interrupt.stop(),
         &mut |size| {
             // Until here nothing was heard that could be reported.

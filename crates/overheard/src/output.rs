@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use overheard_ledger::Line;
 use overheard_report::inert;
 
 use overheard::listen::Ledger;
@@ -17,6 +18,14 @@ pub fn ledger(ledger: &Ledger) -> Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     for record in &ledger.records {
         serde_json::to_writer(&mut out, record)?;
+        out.write_all(b"\n")?;
+    }
+    for record in &ledger.opened {
+        let line = Line {
+            record: record.clone(),
+            opened: true,
+        };
+        serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
     }
     out.flush()?;

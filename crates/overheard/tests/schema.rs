@@ -10,12 +10,12 @@
 
 use std::path::Path;
 
-use overheard_ledger::Record;
+use overheard_ledger::Line;
 
 #[test]
 fn the_schema_is_that_of_the_records() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/ledger.schema.json");
-    let schema = schemars::schema_for!(Record);
+    let schema = schemars::schema_for!(Line);
     let generated = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     if std::env::var_os("OVERHEARD_UPDATE").is_some() {
         std::fs::write(&path, &generated).unwrap();

@@ -458,7 +458,10 @@ impl Analyzer for Quic {
             let streams = attempt.streams.iter().map(CryptoStream::held);
             size_of::<Attempt>() + size_of::<[Keys; 2]>() + streams.sum::<usize>()
         });
-        let unsealing = self.unsealing.as_ref().map_or(0, |unsealing| unsealing.held());
+        let unsealing = self
+            .unsealing
+            .as_ref()
+            .map_or(0, |unsealing| unsealing.held());
         let early = self.early.as_ref().map_or(0, |early| early.held());
         attempts.sum::<usize>() + unsealing + early
     }

@@ -6,7 +6,9 @@
 mod opener;
 
 use overheard_ledger::{Account, Body, Exposure, Handshake, Rule, Severity, When};
-use overheard_tap::{Analyzer, Chunk, Cut, Label, Notes, Over, Probe, Protocol, Sample, Side, Step};
+use overheard_tap::{
+    Analyzer, Chunk, Cut, Label, Notes, Over, Probe, Protocol, Sample, Side, Step,
+};
 
 use crate::shared::handshake_messages::{self, Event, Messages};
 use crate::shared::hello::message;

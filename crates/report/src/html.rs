@@ -2,6 +2,7 @@
 
 mod charts;
 mod findings;
+mod opened;
 mod tables;
 
 use base64::Engine;
@@ -46,6 +47,7 @@ impl Report<'_> {
                         (self.pairs_section())
                         (self.conversations_section())
                         (self.unseen_section())
+                        (self.opened_section())
                     }
                     footer {
                         p {

@@ -7,6 +7,7 @@ mod escape;
 mod html;
 mod json;
 mod markdown;
+mod opened;
 mod terminal;
 mod view;
 mod words;

@@ -85,6 +85,8 @@ impl Report<'_> {
         for line in self.unseen() {
             writeln!(out, "- {}", markdown(&line))?;
         }
-        Ok(())
+        self.opened
+            .as_ref()
+            .map_or(Ok(()), |opened| opened.write_markdown(out))
     }
 }

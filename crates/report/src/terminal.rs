@@ -40,7 +40,7 @@ impl Default for Style {
 }
 
 impl Style {
-    fn paint(self, code: &str, text: &str) -> String {
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         match self.color {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
             false => text.to_owned(),
@@ -73,6 +73,9 @@ impl Report<'_> {
         }
         self.write_findings(out, style)?;
         self.write_unseen(out, style)?;
+        if let Some(opened) = &self.opened {
+            opened.write_terminal(out, style)?;
+        }
         writeln!(out)?;
         let hint = "overheard explain RULE says why a finding matters (its rule stands in parentheses); \
                     --html FILE writes a page with remedies, evidence, conversations and a timeline.";
@@ -192,7 +195,12 @@ fn evidence(frames: &[u64]) -> String {
     }
 }
 
-fn paragraph(out: &mut dyn Write, text: &str, indent: usize, style: Style) -> io::Result<()> {
+pub(crate) fn paragraph(
+    out: &mut dyn Write,
+    text: &str,
+    indent: usize,
+    style: Style,
+) -> io::Result<()> {
     for line in wrap(text, indent, style.columns()) {
         writeln!(out, "{line}")?;
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{
     Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
-    Message, Record, Time,
+    Message, Opened, Record, Time,
 };
 
 use crate::words;
@@ -33,6 +33,16 @@ pub struct Report<'a> {
     /// Who talked to whom, most bytes first.
     pub(crate) pairs: Vec<Pair>,
     names: BTreeMap<IpAddr, &'a str>,
+    /// The owner's own view, where keys were given.
+    pub(crate) opened: Option<Box<Inside<'a>>>,
+}
+
+/// What is inside sealed conversations, opened with the owner's keys: nothing of it is what a tap gets.
+#[derive(Debug)]
+pub(crate) struct Inside<'a> {
+    pub(crate) summary: &'a Opened,
+    /// Its records, digested apart.
+    pub(crate) report: Report<'a>,
 }
 
 /// The findings of one rule.
@@ -176,6 +186,7 @@ impl<'a> Report<'a> {
                     names.insert(&body.name);
                 }
                 Body::Request(_) => requests += 1,
+                Body::Opened(_) => {}
             }
         }
         let mut places: HashMap<&str, usize> = HashMap::new();
@@ -226,7 +237,21 @@ impl<'a> Report<'a> {
             calls,
             streams,
             names: host_names,
+            opened: None,
         }
+    }
+
+    /// The same report with the owner's own view in a section of its own: the records that keys opened,
+    /// [`Opened`] first. Without that record nothing changes.
+    #[must_use]
+    pub fn with_opened(mut self, records: &'a [Record]) -> Report<'a> {
+        if let Some(Body::Opened(summary)) = records.first().map(|record| &record.body) {
+            self.opened = Some(Box::new(Inside {
+                summary,
+                report: Report::new(records),
+            }));
+        }
+        self
     }
 
     /// The capture's record; an empty one where the ledger has none.

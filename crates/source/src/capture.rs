@@ -129,6 +129,11 @@ impl Capture {
         }
     }
 
+    /// Whether secrets may stand among its frames.
+    pub(crate) fn may_hold_secrets(&self) -> bool {
+        self.format.may_hold_secrets()
+    }
+
     /// Fills the batch with the next frames, numbered as in this capture; `false` once there are none left.
     ///
     /// Hands out what one read gives where it gives a frame: a pipe with little in it is not waited for.

@@ -9,6 +9,7 @@ use std::sync::atomic::AtomicBool;
 use thiserror::Error;
 
 use crate::capture::{BLOCK, Capture};
+use crate::description::Secrets;
 use crate::input::{self, Input, Position};
 use crate::merge::Merge;
 use crate::{Batch, Description};
@@ -46,6 +47,10 @@ pub struct Captures {
     sources: Sources,
     position: Position,
     interrupted: bool,
+    /// What is read, to be looked through for secrets.
+    inputs: Vec<Input>,
+    /// Frames that were read before they were asked for.
+    early: Option<(Batch, Result<bool, SourceError>)>,
 }
 
 enum Sources {
@@ -142,6 +147,8 @@ impl Captures {
                     sources: Sources::Several(merge),
                     position,
                     interrupted: false,
+                    inputs: accepted,
+                    early: None,
                 })
             }
         }
@@ -164,6 +171,8 @@ impl Captures {
             sources: Sources::One(Box::new(capture)),
             position,
             interrupted: false,
+            inputs: Vec::new(),
+            early: None,
         })
     }
 
@@ -180,7 +189,42 @@ impl Captures {
             sources: Sources::One(Box::new(capture)),
             position,
             interrupted: false,
+            inputs: vec![input.clone()],
+            early: None,
         })
+    }
+
+    /// The key logs of TLS (RFC 9850) that stand in the captures, one behind the other: of files all, wherever
+    /// they stand, and of a pipe those before its first frame. To be asked before the first frame is.
+    ///
+    /// A notice says it where some could not be used.
+    pub fn secrets(&mut self) -> Vec<u8> {
+        let mut found = Description::wanting_secrets();
+        for input in self.inputs.iter().filter(|input| input.size.is_some()) {
+            // What is wrong with a file is said when it is heard.
+            if let Ok(mut capture) = input.begin(BLOCK, &Position::default())
+                && capture.may_hold_secrets()
+            {
+                let mut batch = Batch::default();
+                while !self.position.is_stopped()
+                    && matches!(capture.fill(&mut batch, &mut found), Ok(true))
+                {}
+            }
+        }
+        let is_pipe = self.inputs.iter().all(|input| input.size.is_none());
+        if is_pipe && matches!(self.sources, Sources::One(_)) {
+            self.description.secrets = Secrets::before_frames();
+            let mut batch = Batch::default();
+            let filled = self.fill(&mut batch);
+            self.early = Some((batch, filled));
+            found.add_secrets(&std::mem::take(&mut self.description.secrets.logs), false);
+        }
+        if found.secrets.left_out {
+            self.description.add_notice(
+                "more keys stand in the captures than are kept: some were not used".into(),
+            );
+        }
+        found.secrets.logs
     }
 
     /// What is known so far.
@@ -198,6 +242,10 @@ impl Captures {
     /// # Errors
     /// [`SourceError`] where an input fails in the middle; what was read before stays good.
     pub fn fill(&mut self, batch: &mut Batch) -> Result<bool, SourceError> {
+        if let Some((early, filled)) = self.early.take() {
+            *batch = early;
+            return filled;
+        }
         let more = match &mut self.sources {
             _ if self.position.is_stopped() => {
                 batch.frames.clear();

@@ -1,5 +1,7 @@
 //! What is known of the captures of a run, apart from their frames.
 
+use std::fmt;
+
 use overheard_wire::LinkType;
 
 /// The most notices that are kept; a last one says that there were more.
@@ -25,11 +27,77 @@ pub struct Description {
     /// Comments on frames, with the number of the frame; at most 1000. Somebody wrote them, so they may
     /// quote what the frames hold: not to be shown unmasked.
     pub comments: Vec<(u64, String)>,
+    /// Key logs of TLS that stand in the captures themselves, where they were asked for.
+    pub(crate) secrets: Secrets,
     /// Bytes of input in all (compressed size of compressed files); 0 where it is not known.
     pub input_bytes: u64,
 }
 
+/// The most bytes of key logs that are kept.
+const MAX_SECRETS: usize = 32 << 20;
+
+/// Key logs of TLS that stand in captures. Never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Secrets {
+    /// Whether anybody wants them.
+    pub(crate) wanted: bool,
+    /// The logs, one behind the other.
+    pub(crate) logs: Vec<u8>,
+    /// Whether only those are wanted that stand before the first frame.
+    before_frames: bool,
+    /// Whether there were too many to keep.
+    pub(crate) left_out: bool,
+}
+
+impl Secrets {
+    /// Those that stand before the first frame: of a pipe no others are there in time.
+    pub(crate) fn before_frames() -> Secrets {
+        Secrets {
+            wanted: true,
+            before_frames: true,
+            ..Secrets::default()
+        }
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").finish_non_exhaustive()
+    }
+}
+
 impl Description {
+    /// A description that wants key logs, and knows nothing else.
+    pub(crate) fn wanting_secrets() -> Description {
+        Description {
+            secrets: Secrets {
+                wanted: true,
+                ..Secrets::default()
+            },
+            ..Description::default()
+        }
+    }
+
+    /// Keeps a key log that stands in a capture; `late` where frames came before it.
+    pub(crate) fn add_secrets(&mut self, log: &[u8], late: bool) {
+        let secrets = &mut self.secrets;
+        if !secrets.wanted {
+            return;
+        }
+        if late && secrets.before_frames {
+            self.add_notice(
+                "keys that stand behind the first frame of a pipe were not used: as a file the capture is opened with all of them".into(),
+            );
+            return;
+        }
+        if secrets.logs.len() + log.len() > MAX_SECRETS {
+            secrets.left_out = true;
+            return;
+        }
+        secrets.logs.extend_from_slice(log);
+        secrets.logs.push(b'\n');
+    }
+
     /// Adds what was learned elsewhere, but for the comments, whose frames have other numbers there.
     pub(crate) fn absorb(&mut self, learned: Description) {
         learned

@@ -1,8 +1,9 @@
 //! The next generation capture format, `pcapng` (draft-ietf-opsawg-pcapng): sections, each with a byte order
 //! and interfaces of its own, and packets in simple, enhanced and obsolete blocks.
 //!
-//! Name resolution, interface statistics, decryption secrets, custom and unknown blocks are passed over:
-//! a tap has neither the names nor the secrets that somebody put into the file afterwards.
+//! Name resolution, interface statistics, custom and unknown blocks are passed over, and so are decryption
+//! secrets unless the owner of the conversations asks for them: a tap has neither the names nor the secrets that
+//! somebody put into the file afterwards.
 
 use overheard_wire::{Cursor, Cut, LinkType};
 
@@ -29,6 +30,10 @@ const INTERFACE_DESCRIPTION: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
+const DECRYPTION_SECRETS: u32 = 10;
+
+/// The kind of secrets that is a key log of TLS (RFC 9850): `TLSK`.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// Blocks that hold no packet and yet have a number of their own in Wireshark: custom blocks, entries of the
 /// systemd journal, and events of Sysdig. They take a number here too, for frames to have the same ones.
@@ -187,6 +192,7 @@ impl Pcapng {
             OBSOLETE_PACKET => self.obsolete(body, at, found),
             INTERFACE_DESCRIPTION => self.interface(body, found),
             SECTION_HEADER => self.section(body),
+            DECRYPTION_SECRETS => self.secrets(body, found),
             _ => {
                 *found.count += u64::from(NUMBERED.contains(&kind));
                 Ok(())
@@ -236,6 +242,20 @@ impl Pcapng {
         }
         self.interfaces.push(interface);
         found.description.add_link_type(link);
+        Ok(())
+    }
+
+    /// Secrets that open what is in the packets.
+    fn secrets(&self, body: &[u8], found: &mut Found<'_>) -> Result<(), Trouble> {
+        let mut cursor = Cursor::new("pcapng secrets", body);
+        let mut read = || -> Result<(u32, &[u8]), Cut> {
+            let (kind, length) = (self.order.u32(&mut cursor)?, self.order.u32(&mut cursor)?);
+            Ok((kind, cursor.take(length as usize)?))
+        };
+        // Nothing of the packets is lost where they are damaged.
+        if let Ok((TLS_KEY_LOG, log)) = read() {
+            found.description.add_secrets(log, *found.count > 0);
+        }
         Ok(())
     }
 
@@ -416,6 +436,10 @@ impl Format for Pcapng {
 
     fn unit(&self) -> &'static str {
         "block"
+    }
+
+    fn may_hold_secrets(&self) -> bool {
+        true
     }
 }
 

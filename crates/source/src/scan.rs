@@ -39,4 +39,9 @@ pub(crate) trait Format: Send {
 
     /// What the file is made of, for messages: `frame` or `block`.
     fn unit(&self) -> &'static str;
+
+    /// Whether secrets may stand among the frames.
+    fn may_hold_secrets(&self) -> bool {
+        false
+    }
 }

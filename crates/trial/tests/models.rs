@@ -75,6 +75,7 @@ fn heard(captures: &[&Frames]) -> Ledger {
     let ledger = listen(
         &files.0,
         options,
+        None,
         &Default::default(),
         &mut |_| {},
         &mut |_| {},

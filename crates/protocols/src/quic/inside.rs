@@ -127,7 +127,8 @@ impl Early {
         let largest = self.largest;
         let mut opened = self.keys.iter().map(|keys| keys.open(packet, largest));
         if let Some(opened) = opened.find_map(|opened| opened) {
-            self.largest = Some(largest.map_or(opened.number, |largest| largest.max(opened.number)));
+            self.largest =
+                Some(largest.map_or(opened.number, |largest| largest.max(opened.number)));
             hear_frames(side, &opened.frames, notes);
         }
     }
@@ -245,7 +246,12 @@ fn hear_frame(side: Side, cursor: &mut Cursor<'_>, notes: &mut Notes<'_>) -> Res
                 notes.inside(side, stream, offset, Inside::Bytes(bytes.to_vec()));
             }
             if kind & 1 != 0 {
-                end_stream(side, stream, offset.saturating_add(bytes.len() as u64), notes);
+                end_stream(
+                    side,
+                    stream,
+                    offset.saturating_add(bytes.len() as u64),
+                    notes,
+                );
             }
         }
         // NEW_CONNECTION_ID.

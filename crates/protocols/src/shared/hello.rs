@@ -311,7 +311,9 @@ impl ServerHello {
 pub fn accepts_early_data(body: &[u8]) -> bool {
     let mut accepts = false;
     let mut cursor = Cursor::new("tls encrypted extensions", body);
-    each_extension(&mut cursor, |kind, _| accepts |= kind == extension::EARLY_DATA);
+    each_extension(&mut cursor, |kind, _| {
+        accepts |= kind == extension::EARLY_DATA
+    });
     accepts
 }
 

@@ -151,9 +151,9 @@ impl Sealing {
             Aead::Aes256Ccm => Cipher::Aes256Ccm(Box::new(Ccm::new_from_slice(key).ok()?)),
             Aead::Aes128Ccm8 => Cipher::Aes128Ccm8(Box::new(Ccm::new_from_slice(key).ok()?)),
             Aead::Aes256Ccm8 => Cipher::Aes256Ccm8(Box::new(Ccm::new_from_slice(key).ok()?)),
-            Aead::ChaCha20Poly1305 => Cipher::ChaCha20Poly1305(Box::new(
-                ChaCha20Poly1305::new_from_slice(key).ok()?,
-            )),
+            Aead::ChaCha20Poly1305 => {
+                Cipher::ChaCha20Poly1305(Box::new(ChaCha20Poly1305::new_from_slice(key).ok()?))
+            }
         };
         Some(Sealing { cipher, iv })
     }
@@ -338,7 +338,11 @@ pub fn of_master(
     server_random: &[u8; 32],
 ) -> Option<[Sealing; 2]> {
     let seed = [&b"key expansion"[..], server_random, client_random].concat();
-    let fixed = if suite.aead.has_explicit_nonce() { 4 } else { NONCE };
+    let fixed = if suite.aead.has_explicit_nonce() {
+        4
+    } else {
+        NONCE
+    };
     let length = suite.aead.key_length();
     let block = match suite.hash {
         Hash::Sha256 => expand_master::<Hmac<Sha256>>(master, &seed, 2 * (length + fixed))?,

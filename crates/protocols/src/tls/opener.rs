@@ -4,13 +4,11 @@
 //! It hears what the tap calls sealed, from the first sealed record of each side on, and hands what is inside
 //! to [`Notes::inside`].
 
-use overheard_tap::{
-    Analyzer, Chunk, Inside, Keys, Label, Notes, Outcome, Secrets, Side, Step,
-};
+use overheard_tap::{Analyzer, Chunk, Inside, Keys, Label, Notes, Outcome, Secrets, Side, Step};
 
 use super::{HEADER, content, header};
 use crate::shared::handshake_messages::{Event, Messages};
-use crate::shared::hello::{ServerHello, ClientHello, accepts_early_data, message};
+use crate::shared::hello::{ClientHello, ServerHello, accepts_early_data, message};
 use crate::shared::negotiation::Agreed;
 use crate::shared::unseal::{Sealing, Suite, next_secret, of_master};
 
@@ -150,7 +148,11 @@ impl Opener {
         ];
         let suite = self.suite;
         for (half, labels) in self.sides.iter_mut().zip(LABELS) {
-            let of = |label| secrets.get(label).and_then(|secret| Epoch::of_secret(suite, secret));
+            let of = |label| {
+                secrets
+                    .get(label)
+                    .and_then(|secret| Epoch::of_secret(suite, secret))
+            };
             half.epochs = labels.into_iter().filter_map(of).collect();
         }
         if let Some(early) = secrets.get(Label::ClientEarly)
@@ -173,7 +175,12 @@ impl Opener {
         client_random: &[u8; 32],
         server_random: &[u8; 32],
     ) -> Option<()> {
-        let sealings = of_master(suite, secrets.get(Label::Master)?, client_random, server_random)?;
+        let sealings = of_master(
+            suite,
+            secrets.get(Label::Master)?,
+            client_random,
+            server_random,
+        )?;
         for (half, sealing) in self.sides.iter_mut().zip(sealings) {
             half.epochs.push(Epoch {
                 sealing,
@@ -201,7 +208,8 @@ impl Opener {
         let mut at = 0;
         if self.half(side).lost.is_some() {
             // In the middle of something: the next record is found by what records of data begin with.
-            let beginning = |window: &[u8]| matches!(window, [content::APPLICATION_DATA, 3, 1..=4, ..]);
+            let beginning =
+                |window: &[u8]| matches!(window, [content::APPLICATION_DATA, 3, 1..=4, ..]);
             let found = bytes.windows(HEADER).position(beginning);
             let passed = found.unwrap_or(bytes.len().saturating_sub(HEADER - 1));
             if let Some(lost) = &mut self.half(side).lost {
@@ -284,10 +292,7 @@ impl Opener {
 
     /// Opens a record with the key of now or one of those that follow.
     fn open(&mut self, side: Side, record: &[u8]) -> Option<Vec<u8>> {
-        let (is_13, explicit) = (
-            self.agreed.is_tls13,
-            self.suite.aead.has_explicit_nonce(),
-        );
+        let (is_13, explicit) = (self.agreed.is_tls13, self.suite.aead.has_explicit_nonce());
         let mut tries = self.tries;
         let half = self.half(side);
         let found = half.epochs.iter().enumerate().find_map(|(index, epoch)| {
@@ -471,9 +476,8 @@ impl Analyzer for Opener {
     }
 
     fn held(&self) -> usize {
-        let of_half = |half: &Half| {
-            half.messages.held() + half.epochs.len() * (size_of::<Epoch>() + 1024)
-        };
+        let of_half =
+            |half: &Half| half.messages.held() + half.epochs.len() * (size_of::<Epoch>() + 1024);
         size_of::<Opener>() + self.early.capacity() + self.sides.iter().map(of_half).sum::<usize>()
     }
 }

@@ -51,7 +51,7 @@ fn article(judged: &Judged<'_>) -> Markup {
     }
 }
 
-fn learned(finding: &Finding, frames: &[u64]) -> Markup {
+pub(super) fn learned(finding: &Finding, frames: &[u64]) -> Markup {
     html! {
         li {
             (visible(&finding.learns))

@@ -14,7 +14,7 @@ const MAX_ROWS: usize = 500;
 const MAX_RANKED_ROWS: usize = 100;
 
 /// A table in a frame of its own that scrolls where the page is narrow.
-fn table(caption: &str, rows: usize, most: usize, head: Markup, body: Markup) -> Markup {
+pub(super) fn table(caption: &str, rows: usize, most: usize, head: Markup, body: Markup) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label=(caption) {
             table {
@@ -29,7 +29,7 @@ fn table(caption: &str, rows: usize, most: usize, head: Markup, body: Markup) ->
     }
 }
 
-fn heads(heads: &[&str]) -> Markup {
+pub(super) fn heads(heads: &[&str]) -> Markup {
     html! {
         @for head in heads {
             @match head.strip_prefix('>') {
