@@ -253,7 +253,7 @@ pub struct Opened {
     /// Secrets that were given: in key logs, or in the captures.
     pub secrets: u64,
     /// Conversations of which something was opened.
-    pub opened: u64,
+    pub conversations: u64,
     /// Sealed conversations (TLS and QUIC) for which there were no keys.
     pub without_keys: u64,
     /// Conversations for which there were keys that did not fit.

@@ -137,7 +137,7 @@ fn opened(inside: HeardInside, keys: &Keys, outside: &[Record], options: Options
     }
     let summary = Opened {
         secrets: u64::try_from(keys.count()).unwrap_or(u64::MAX),
-        opened: counts.opened,
+        conversations: counts.opened,
         without_keys: counts.without_keys,
         wrong_keys: counts.wrong_keys,
         unsupported: counts.unsupported,

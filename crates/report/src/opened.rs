@@ -27,7 +27,7 @@ impl Inside<'_> {
     pub(crate) fn said(&self) -> Vec<String> {
         let &Opened {
             secrets,
-            opened,
+            conversations: opened,
             without_keys,
             wrong_keys,
             unsupported,

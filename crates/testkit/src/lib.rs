@@ -7,10 +7,10 @@ mod packets;
 mod scene;
 mod tape;
 
-use overheard_follow::{Heard, Options, follow};
+use overheard_follow::{Heard, OpenedCounts, Options, follow_with};
 use overheard_ledger::{Hint, Record, Reveal};
 use overheard_source::Captures;
-use overheard_tap::Protocol;
+use overheard_tap::{Keys, Protocol};
 
 pub use packets::{ethernet, ipv4, ipv6, pcap, tcp, udp};
 pub use scene::{Scene, Talk};
@@ -74,6 +74,34 @@ pub fn hear(protocols: &[&'static Protocol], pcap: &[u8]) -> HeardScene {
     }
 }
 
+/// Lets `protocols` hear a capture whose owner gave a key log, and checks that the tap hears what it hears
+/// without: what was opened, and what became of the conversations.
+pub fn hear_inside(
+    protocols: &[&'static Protocol],
+    pcap: &[u8],
+    key_log: &str,
+) -> (HeardScene, OpenedCounts) {
+    let protocols: &'static [&'static Protocol] = Box::leak(protocols.to_vec().into_boxed_slice());
+    let options = Options {
+        reveal: Reveal::Yes,
+        ..Options::default()
+    };
+    let mut keys = Keys::default();
+    keys.read(key_log.as_bytes());
+    let heard = follow_keys(protocols, pcap, options, Some(keys));
+    let without = follow_registry(protocols, pcap, options);
+    assert_eq!(
+        (&heard.records, &heard.hints),
+        (&without.records, &without.hints),
+        "keys change nothing of what a tap hears"
+    );
+    let scene = HeardScene {
+        records: sorted(heard.opened.records),
+        hints: heard.opened.hints,
+    };
+    (scene, heard.opened.counts)
+}
+
 /// Follows a capture that is in memory, and checks that no payload byte was lost on the way.
 pub fn follow_bytes(protocols: &[&'static Protocol], pcap: &[u8], options: Options) -> Heard {
     // A test process hears few scenes: what it leaks is small.
@@ -87,10 +115,20 @@ pub fn follow_registry(
     pcap: &[u8],
     options: Options,
 ) -> Heard {
+    follow_keys(protocols, pcap, options, None)
+}
+
+fn follow_keys(
+    protocols: &'static [&'static Protocol],
+    pcap: &[u8],
+    options: Options,
+    keys: Option<Keys>,
+) -> Heard {
     let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
     let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
-    let heard =
-        follow(&mut captures, protocols, options, &mut |_| {}).expect("a scene can be read");
+    let keys = keys.map(std::sync::Arc::new);
+    let heard = follow_with(&mut captures, protocols, options, keys, &mut |_| {})
+        .expect("a scene can be read");
     let mut total = heard.loose.total();
     for record in &heard.records {
         if let overheard_ledger::Body::Conversation(conversation) = &record.body {
