@@ -9,13 +9,13 @@ use crate::shared::hello_samples::{
 };
 
 /// The client's first connection id of RFC 9001 appendix A.
-const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+pub(super) const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 
-const V1: u32 = 1;
-const V2: u32 = 0x6b33_43cf;
+pub(super) const V1: u32 = 1;
+pub(super) const V2: u32 = 0x6b33_43cf;
 
-const CLIENT: &str = "192.0.2.10:50000";
-const SERVER: &str = "192.0.2.25:443";
+pub(super) const CLIENT: &str = "192.0.2.10:50000";
+pub(super) const SERVER: &str = "192.0.2.25:443";
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex
@@ -91,7 +91,7 @@ impl Packet<'_> {
 }
 
 /// A CRYPTO frame.
-fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
+pub(super) fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
     let size = |size: usize| (u16::try_from(size).unwrap() | 0x4000).to_be_bytes();
     [&[6][..], &size(offset), &size(data.len()), data].concat()
 }
@@ -106,7 +106,7 @@ fn short() -> Vec<u8> {
     [&[0x5a; 9][..], &[0xee; 40]].concat()
 }
 
-fn offer() -> Vec<u8> {
+pub(super) fn offer() -> Vec<u8> {
     handshake_message(
         1,
         &client_hello(&[
@@ -118,7 +118,7 @@ fn offer() -> Vec<u8> {
     )
 }
 
-fn answer(random: [u8; 32]) -> Vec<u8> {
+pub(super) fn answer(random: [u8; 32]) -> Vec<u8> {
     handshake_message(
         2,
         &server_hello(
@@ -132,7 +132,7 @@ fn answer(random: [u8; 32]) -> Vec<u8> {
     )
 }
 
-fn from_client(version: u32, id: &[u8], frames: Vec<u8>, number: u8) -> Vec<u8> {
+pub(super) fn from_client(version: u32, id: &[u8], frames: Vec<u8>, number: u8) -> Vec<u8> {
     let packet = Packet {
         version,
         destination: id,
@@ -143,7 +143,7 @@ fn from_client(version: u32, id: &[u8], frames: Vec<u8>, number: u8) -> Vec<u8> 
     packet.sealed(&keys_of(version, id)[0])
 }
 
-fn from_server(version: u32, id: &[u8], frames: Vec<u8>, number: u8) -> Vec<u8> {
+pub(super) fn from_server(version: u32, id: &[u8], frames: Vec<u8>, number: u8) -> Vec<u8> {
     let packet = Packet {
         version,
         destination: b"cccc",

@@ -394,3 +394,60 @@ proptest! {
         any_reads_are_equal(&whole);
     }
 }
+
+/// A block of secrets of a kind.
+fn secrets(file: File, kind: u32, log: &[u8]) -> File {
+    file.block(10, |body| {
+        let length = u32::try_from(log.len()).unwrap();
+        body.u32(kind).u32(length).raw(log);
+    })
+}
+
+/// A key log before the only frame, one behind it, and one of another kind.
+fn with_secrets() -> Vec<u8> {
+    let file = File::new(Order::Big).interface(1, 0, &[]);
+    let file = secrets(file, 0x544c_534b, b"first").enhanced(0, 1, b"frame", &[]);
+    secrets(
+        secrets(file, 0x5747_4b4c, b"of WireGuard"),
+        0x544c_534b,
+        b"second",
+    )
+    .bytes
+}
+
+#[test]
+fn of_a_pipe_the_secrets_before_its_frames_are_handed_over() {
+    let open = || {
+        let reader = Box::new(std::io::Cursor::new(with_secrets()));
+        crate::Captures::from_reader("pipe", reader).unwrap()
+    };
+    let mut captures = open();
+    assert_eq!(captures.secrets(), b"first\n\n");
+    let mut batch = crate::Batch::default();
+    assert!(captures.fill(&mut batch).unwrap());
+    assert_eq!(batch.frames.len(), 1);
+    assert!(!captures.fill(&mut batch).unwrap());
+    let notices = &captures.description().notices;
+    assert!(
+        notices.len() == 1 && notices[0].contains("behind the first frame"),
+        "{notices:?}"
+    );
+
+    let mut unasked = open();
+    while unasked.fill(&mut batch).unwrap() {}
+    assert!(unasked.description().notices.is_empty());
+}
+
+#[test]
+fn of_a_file_all_secrets_are_handed_over_wherever_they_stand() {
+    let path =
+        std::env::temp_dir().join(format!("overheard-secrets-{}.pcapng", std::process::id()));
+    std::fs::write(&path, with_secrets()).unwrap();
+    let mut captures = crate::Captures::open(&[path.clone()]).unwrap();
+    assert_eq!(captures.secrets(), b"first\nsecond\n");
+    let mut batch = crate::Batch::default();
+    assert!(captures.fill(&mut batch).unwrap());
+    assert!(!captures.fill(&mut batch).unwrap());
+    assert!(captures.description().notices.is_empty());
+    std::fs::remove_file(path).unwrap();
+}
