@@ -9,9 +9,11 @@ mod analyzer;
 pub mod limits;
 mod notes;
 mod protocol;
+mod recorder;
 
 pub use analyzer::{Analyzer, Chunk, Next, Side, Step};
 pub use notes::{Context, Evidence, Notebook, Notes};
 pub use overheard_ledger::Account;
 pub use overheard_wire::{Cursor, Cut};
 pub use protocol::{Over, Probe, Protocol, Sample};
+pub use recorder::{Recorder, SoundStream};
