@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
-use foldhash::{HashMap, HashMapExt};
+use foldhash::HashMap;
 use overheard_ledger::Time;
 use overheard_tap::{Recorder, SoundStream};
 
