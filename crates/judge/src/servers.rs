@@ -22,6 +22,15 @@ pub enum Side {
 }
 
 impl Side {
+    /// For programs: `server`, `clients` or `both`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Side::Server => "server",
+            Side::Clients => "clients",
+            Side::Both => "both",
+        }
+    }
+
     fn of(server: bool, clients: bool) -> Option<Side> {
         match (server, clients) {
             (true, true) => Some(Side::Both),

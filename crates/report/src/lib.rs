@@ -3,10 +3,12 @@
 //! A [`Report`] digests the records once; every format takes its numbers from there. What was captured
 //! was said by strangers: no format prints a captured string before [`escape`] has made it inert.
 
+mod deadlines;
 mod escape;
 mod html;
 mod json;
 mod markdown;
+mod sealed;
 mod terminal;
 mod view;
 mod words;
