@@ -224,7 +224,7 @@ struct Format {
     structure: fn(&str) -> Vec<String>,
 }
 
-fn formats() -> [Format; 6] {
+fn formats() -> [Format; 7] {
     [
         Format {
             name: "terminal",
@@ -249,6 +249,11 @@ fn formats() -> [Format; 6] {
         Format {
             name: "json",
             write: |records| Report::new(records).json(),
+            structure: json_structure,
+        },
+        Format {
+            name: "cbom",
+            write: |records| Report::new(records).cbom(),
             structure: json_structure,
         },
         Format {

@@ -30,6 +30,8 @@ pub struct Report<'a> {
     pub(crate) calls: Vec<Talk<'a>>,
     /// Media that belongs to no call that was seen.
     pub(crate) streams: Vec<&'a Media>,
+    /// Handshakes in the ledger's order, with their conversations and evidence frames.
+    pub(crate) handshakes: Vec<(u64, &'a Handshake, &'a [u64])>,
     /// What opens a recording of what was sealed.
     pub(crate) sealed: Sealed,
     /// The servers that answered handshakes: those first that have something to upgrade, then most handshakes first.
@@ -141,7 +143,7 @@ impl<'a> Report<'a> {
     pub fn new(records: &'a [Record]) -> Report<'a> {
         let mut capture = None;
         let mut conversations: Vec<&Conversation> = Vec::new();
-        let mut handshakes: HashMap<u64, &Handshake> = HashMap::new();
+        let mut handshakes: Vec<(u64, &Handshake, &[u64])> = Vec::new();
         let mut findings: Vec<(&Finding, &[u64])> = Vec::new();
         let mut calls: Vec<Talk<'_>> = Vec::new();
         let mut media: Vec<&Media> = Vec::new();
@@ -157,7 +159,7 @@ impl<'a> Report<'a> {
                 Body::Conversation(body) => conversations.push(body),
                 Body::Handshake(body) => {
                     if let Some(id) = record.conversation {
-                        handshakes.insert(id, body);
+                        handshakes.push((id, body, &record.frames));
                     }
                 }
                 Body::Finding(body) => findings.push((body, &record.frames)),
@@ -226,14 +228,19 @@ impl<'a> Report<'a> {
                     .or_insert(name.as_str());
             }
         }
+        let last: HashMap<u64, &Handshake> = handshakes
+            .iter()
+            .map(|(id, handshake, _)| (*id, *handshake))
+            .collect();
         let sealed = capture.map_or(0, |capture| capture.accounts.sealed);
         Report {
-            sealed: Sealed::new(&conversations, &handshakes, &keys_in_clear, sealed),
+            sealed: Sealed::new(&conversations, &last, &keys_in_clear, sealed),
             servers: servers(records),
             without_capture: Capture::default(),
             capture,
             rules: by_rule(findings),
-            stored: stored(&conversations, &handshakes),
+            stored: stored(&conversations, &last),
+            handshakes,
             pairs: pairs(&conversations),
             conversations,
             exposures,
