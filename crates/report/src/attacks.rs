@@ -254,7 +254,7 @@ fn formats() -> [Format; 7] {
         Format {
             name: "cbom",
             write: |records| Report::new(records).cbom(),
-            structure: json_structure,
+            structure: cbom_structure,
         },
         Format {
             name: "ledger",
@@ -488,6 +488,28 @@ fn json_structure(text: &str) -> Vec<String> {
     assert_eq!(unseen, None);
     assert!(!text.contains(['<', '>', '&']), "it may stand in a page");
     vec![shape(&serde_json::from_str(text).unwrap()).to_string()]
+}
+
+/// As [`json_structure`], but for the order of lists: assets stand in the order of their names.
+fn cbom_structure(text: &str) -> Vec<String> {
+    fn sorted(shape: Value) -> Value {
+        match shape {
+            Value::Array(list) => {
+                let mut list: Vec<Value> = list.into_iter().map(sorted).collect();
+                list.sort_by_cached_key(Value::to_string);
+                Value::Array(list)
+            }
+            Value::Object(fields) => {
+                let fields = fields
+                    .into_iter()
+                    .map(|(name, value)| (name, sorted(value)));
+                Value::Object(fields.collect())
+            }
+            other => other,
+        }
+    }
+    json_structure(text);
+    vec![sorted(shape(&serde_json::from_str(text).unwrap())).to_string()]
 }
 
 fn ledger_structure(text: &str) -> Vec<String> {

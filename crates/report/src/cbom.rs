@@ -7,6 +7,7 @@
 mod algorithms;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use foldhash::HashMap;
 use overheard_ledger::{Certificate, Conversation, Handshake};
@@ -264,21 +265,32 @@ impl Bill {
     fn server(&mut self, used: BTreeSet<String>, proof: Proof<'_>) {
         let conversation = proof.conversation;
         let name = words::server(conversation);
-        let endpoint = match conversation.server.port {
-            0 => format!("//{}", conversation.server.ip),
-            _ => {
-                let transport = &conversation.transport;
-                let known = matches!(transport.as_str(), "tcp" | "udp" | "sctp");
-                let transport = if known { transport.as_str() } else { "ip" };
-                format!("{transport}://{}", conversation.server)
-            }
-        };
+        let endpoint = location(conversation);
         let added = self.asset(Kind::Server, &name, proof, || {
             object(json!({"endpoints": [endpoint]}))
         });
         if let Some((_, asset)) = added {
             asset.depends_on.extend(used);
         }
+    }
+}
+
+/// The endpoint of a server as an IRI. An IPv6 address is written out: checkers of IRIs stumble over `::`.
+fn location(conversation: &Conversation) -> String {
+    let host = match conversation.server.ip {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let parts = address.segments().map(|part| format!("{part:x}"));
+            format!("[{}]", parts.join(":"))
+        }
+    };
+    let scheme = match conversation.transport.as_str() {
+        transport @ ("tcp" | "udp" | "sctp") => transport,
+        _ => "ip",
+    };
+    match conversation.server.port {
+        0 => format!("{scheme}://{host}"),
+        port => format!("{scheme}://{host}:{port}"),
     }
 }
 

@@ -375,7 +375,8 @@ fn of_tls_suite(suite: &str) -> Vec<Algorithm> {
         return Vec::new();
     };
     let (authentication, rest) = match name.split_once("_WITH_") {
-        Some((method, rest)) => (method.rsplit('_').next(), rest),
+        // With `TLS_RSA_WITH` nothing is signed: the key is sent to the server's.
+        Some((method, rest)) => (method.rsplit_once('_').map(|(_, last)| last), rest),
         None => (None, name),
     };
     let mut algorithms = Vec::new();
@@ -467,6 +468,10 @@ mod tests {
                 "HMAC-SHA-1 mac",
                 "RSA signature signature"
             ]
+        );
+        assert_eq!(
+            names("tls", "TLS_RSA_WITH_AES_128_GCM_SHA256"),
+            ["AES_128_GCM ae", "SHA-256 hash"]
         );
         assert_eq!(
             names("tls", "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8"),
