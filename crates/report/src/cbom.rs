@@ -5,6 +5,8 @@
 //! content. Offers are not in it: a bill lists what is used.
 
 mod algorithms;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;

@@ -30,50 +30,50 @@ pub(crate) const ALL: &[Deadline] = &[
     Deadline {
         standard: "CNSA 2.0",
         when: "from 2027-01-01",
-        says: "new purchases for national security systems of the United States have to support it: key exchange \
-               with ML-KEM-1024",
+        says: "new purchases for national security systems of the United States have to support post-quantum methods: for \
+               key exchange, ML-KEM-1024",
         concerns: Concern::KeyExchangeBelowMlKem1024,
     },
     Deadline {
         standard: "BSI TR-02102 (2026-01)",
-        when: "to the end of 2030",
-        says: "classical key exchange alone, where high protection is needed",
+        when: "end of 2030",
+        says: "last date for a classical key exchange by itself where high protection is needed",
         concerns: Concern::ClassicalKeyExchange,
     },
     Deadline {
         standard: "NIST IR 8547 (initial public draft, November 2024)",
         when: "after 2030",
-        says: "a draft would deprecate classical methods of 112 bits of strength, such as RSA with 2048 bits",
+        says: "classical methods of 112 bits of strength, such as RSA with 2048 bits, would be deprecated (it is a draft)",
         concerns: Concern::KeyLengths,
     },
     Deadline {
         standard: "BSI TR-02102 (2026-01)",
-        when: "to the end of 2031",
-        says: "classical key exchange alone",
+        when: "end of 2031",
+        says: "last date for a classical key exchange by itself",
         concerns: Concern::ClassicalKeyExchange,
     },
     Deadline {
         standard: "BSI TR-02102 (2026-01)",
-        when: "to the end of 2031",
-        says: "TLS 1.2",
+        when: "end of 2031",
+        says: "last date for TLS 1.2",
         concerns: Concern::Version1_2,
     },
     Deadline {
         standard: "BSI TR-02102 (2026-01)",
-        when: "to the end of 2035",
-        says: "classical signatures, as in certificates",
+        when: "end of 2035",
+        says: "last date for classical signatures by themselves, as in certificates",
         concerns: Concern::Certificates,
     },
     Deadline {
         standard: "NIST IR 8547 (initial public draft, November 2024)",
         when: "after 2035",
-        says: "a draft would disallow all classical key exchange and signatures",
+        says: "all classical key exchange and signatures would be disallowed (it is a draft)",
         concerns: Concern::ClassicalKeyExchange,
     },
 ];
 
 /// All of them in a few sentences.
-pub(crate) const SHORT: &str = "BSI TR-02102 (2026-01) accepts a classical key exchange alone to the end of 2031 (2030 for \
+pub(crate) const SHORT: &str = "BSI TR-02102 (2026-01) accepts a classical key exchange by itself to the end of 2031 (2030 for \
     high protection) and TLS 1.2 to the end of 2031. CNSA 2.0 asks for ML-KEM-1024 in new purchases from 2027-01-01. NIST IR \
     8547, an initial public draft, would deprecate 112-bit classical methods after 2030 and disallow classical ones \
     after 2035.";

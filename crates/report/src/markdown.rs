@@ -109,7 +109,7 @@ impl Report<'_> {
                 opener.title(),
                 words::grouped(group.conversations),
                 words::grouped(group.sealed),
-                words::share(group.sealed, sealed.bytes),
+                group.share(sealed.bytes),
                 opener.reason(),
             )?;
         }

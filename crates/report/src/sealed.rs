@@ -137,8 +137,21 @@ pub(crate) struct Group {
     pub(crate) conversations: u64,
     /// Sealed payload bytes.
     pub(crate) sealed: u64,
+    /// Its share of all sealed bytes in whole per cent; those of all groups add up to 100.
+    pub(crate) percent: u64,
     /// By server, most sealed bytes first.
     pub(crate) servers: Vec<Held>,
+}
+
+impl Group {
+    /// Its share of all sealed bytes, never rounded to none or to all of them.
+    pub(crate) fn share(&self, total: u64) -> String {
+        match self.percent {
+            0 if self.sealed > 0 => "under 1 %".to_owned(),
+            100 if self.sealed < total => "over 99 %".to_owned(),
+            percent => format!("{percent} %"),
+        }
+    }
 }
 
 /// All sealed conversations, and what the deadlines of the standards concern among them.
@@ -197,8 +210,32 @@ impl Sealed {
         if let Some(unknown) = digest.groups.last_mut() {
             unknown.sealed += digest.bytes - counted;
         }
+        digest.share_out();
         digest.certificates = u64::try_from(certificates.len()).unwrap_or(u64::MAX);
         digest
+    }
+
+    /// Gives every group its whole per cent. What rounding down leaves over goes to those that lost most by it, so
+    /// that the sum is 100.
+    fn share_out(&mut self) {
+        let total = u128::from(self.bytes);
+        if total == 0 {
+            return;
+        }
+        let mut lost = Vec::new();
+        for (place, group) in self.groups.iter_mut().enumerate() {
+            let hundredfold = u128::from(group.sealed) * 100;
+            group.percent = u64::try_from(hundredfold / total).unwrap_or(100);
+            lost.push((std::cmp::Reverse(hundredfold % total), place));
+        }
+        lost.sort_unstable();
+        let given: u64 = self.groups.iter().map(|group| group.percent).sum();
+        let left = usize::try_from(100_u64.saturating_sub(given)).unwrap_or(0);
+        for (_, place) in lost.into_iter().take(left) {
+            if let Some(group) = self.groups.get_mut(place) {
+                group.percent += 1;
+            }
+        }
     }
 
     fn count(&mut self, handshake: &Handshake) {
@@ -234,6 +271,7 @@ fn group(opener: Opener, servers: BTreeMap<String, (u64, u64)>) -> Group {
         opener,
         conversations: servers.iter().map(|held| held.conversations).sum(),
         sealed: servers.iter().map(|held| held.sealed).sum(),
+        percent: 0,
         servers,
     }
 }
@@ -245,3 +283,6 @@ fn server(conversation: &Conversation) -> String {
         None => words::endpoint(conversation.server),
     }
 }
+
+#[cfg(test)]
+mod tests;

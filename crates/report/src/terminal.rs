@@ -130,7 +130,7 @@ impl Report<'_> {
             .iter()
             .filter(|group| group.conversations > 0 || group.sealed > 0)
         {
-            let share = words::share(group.sealed, sealed.bytes);
+            let share = group.share(sealed.bytes);
             let amount = words::bytes(group.sealed);
             let conversations = words::count(group.conversations, "conversation", "conversations");
             let text = format!(

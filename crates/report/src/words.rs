@@ -277,24 +277,29 @@ impl Report<'_> {
             u64::try_from(sides.count()).unwrap_or(u64::MAX)
         };
         let counted = [
-            (of(Some(Side::Server)), "the server's side"),
-            (of(Some(Side::Clients)), "the clients' side"),
-            (of(Some(Side::Both)), "both sides"),
+            (of(Some(Side::Server)), "to be upgraded themselves"),
+            (of(Some(Side::Clients)), "their clients to be upgraded"),
+            (of(Some(Side::Both)), "both"),
         ];
         let parts: Vec<String> = counted
             .into_iter()
             .filter(|(number, _)| *number > 0)
-            .map(|(number, side)| format!("{} with {side} to upgrade", grouped(number)))
+            .map(|(number, what)| match number {
+                1 => format!(
+                    "1 needs {}",
+                    what.replace("themselves", "itself").replace("their", "its")
+                ),
+                _ => format!("{} need {what}", grouped(number)),
+            })
             .collect();
         let all = u64::try_from(self.servers.len()).unwrap_or(u64::MAX);
+        let all = count(all, "server", "servers");
         match parts.is_empty() {
             true => format!(
-                "Of {} that answered a handshake, none is known to wait for a quantum-safe key exchange.",
-                count(all, "server", "servers")
+                "Of {all} that answered a handshake, none is known to need an upgrade for a post-quantum key exchange."
             ),
             false => format!(
-                "Of {} that answered a handshake, for a quantum-safe key exchange: {}.",
-                count(all, "server", "servers"),
+                "For a post-quantum key exchange, of {all} that answered a handshake {}.",
                 list(&parts)
             ),
         }

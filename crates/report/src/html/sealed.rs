@@ -122,7 +122,7 @@ fn group_row(group: &Group, total: u64) -> Markup {
             }
             td.number { (words::grouped(group.conversations)) }
             td.number { (words::grouped(group.sealed)) }
-            td.number { (words::share(group.sealed, total)) }
+            td.number { (group.share(total)) }
             td {
                 @if group.servers.is_empty() { "none" }
                 ul.plain { @for held in shown { (server(held)) } }
@@ -141,14 +141,18 @@ fn group_row(group: &Group, total: u64) -> Markup {
 }
 
 fn server(held: &Held) -> Markup {
+    let sealed = match held.sealed {
+        0 => "handshake only".to_owned(),
+        some => words::bytes(some),
+    };
     html! {
-        li { (visible(&held.server)) " " span.note { (words::bytes(held.sealed)) } }
+        li { (visible(&held.server)) " " span.note { (sealed) } }
     }
 }
 
 /// The deadlines of the standards, beside what they concern.
 fn deadlines_table(report: &Report<'_>) -> Markup {
-    let head = heads(&["When", "What", "Says", ">Concerns here"]);
+    let head = heads(&["Date", "What it means", "Standard", ">Concerns here"]);
     let body = html! {
         @for deadline in deadlines::ALL {
             tr {
@@ -161,8 +165,7 @@ fn deadlines_table(report: &Report<'_>) -> Markup {
     };
     html! {
         h3 { "How long the standards still accept it" }
-        (table("Dates only; what they ask of you depends on which of them applies to you. \
-                Classical: not made to hold against a quantum computer.",
+        (table("Classical means: not made to hold against a quantum computer. Which of these dates binds you depends on who you are.",
             deadlines::ALL.len(), MAX_ROWS, head, body))
     }
 }

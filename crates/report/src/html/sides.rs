@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use maud::{Markup, html};
-use overheard_judge::{Client, Server};
+use overheard_judge::{Client, Server, Side};
 
 use super::tables::{heads, table};
 use crate::escape::visible;
 use crate::{Report, words};
 
-/// The most rows; the caption says how many more there are.
+/// The servers that are shown at once; the others stand in a part that opens.
+const SHOWN_AT_ONCE: usize = 12;
+/// The most of those others; the caption says how many more there are.
 const MAX_ROWS: usize = 100;
 /// The most clients of a server that are listed.
 const MAX_CLIENTS: usize = 20;
@@ -23,23 +25,36 @@ impl Report<'_> {
         if servers.is_empty() {
             return html! {};
         }
-        let head = heads(&[
-            "Upgrade",
-            "Server",
-            ">Quantum-safe key exchange offered",
-            ">taken",
-            "Newest version taken",
-            "Clients, and what they agreed on",
-        ]);
-        let body = html! { @for server in servers.iter().take(MAX_ROWS) { (row(server)) } };
+        let head = || {
+            heads(&[
+                "Upgrade",
+                "Server",
+                ">Offered",
+                ">Taken",
+                "Newest version",
+                "Clients, and what each agreed on",
+            ])
+        };
+        let rows = |servers: &[Server<'_>]| html! { @for server in servers { (row(server)) } };
+        let (shown, more) = servers
+            .split_at_checked(SHOWN_AT_ONCE)
+            .unwrap_or((servers.as_slice(), &[]));
+        let more_shown = more.get(..MAX_ROWS).unwrap_or(more);
         html! {
             h3 { "Which side to upgrade" }
             p {
-                "Both sides must know a quantum-safe (post-quantum) key exchange: the client offers it, the server takes it. "
-                "The newest version counts too: where a client could have had a newer one, the server is behind."
+                "A key exchange holds against a quantum computer (it is post-quantum) only where both sides know one: the "
+                "client offers it, and the server takes it. So the remedy may be the server's or its clients'."
             }
-            p { (self.sides_in_words()) }
-            (table("By server, those first that can be upgraded and were spoken with most.", servers.len(), MAX_ROWS, head, body))
+            p { b { (self.sides_in_words()) } }
+            (table("Offered and taken: in how many handshakes with this server a post-quantum key exchange was.",
+                shown.len(), SHOWN_AT_ONCE, head(), rows(shown)))
+            @if !more.is_empty() {
+                details {
+                    summary { (words::count(more.len() as u64, "more server", "more servers")) }
+                    (table("Those first that can be upgraded and were spoken with most.", more.len(), MAX_ROWS, head(), rows(more_shown)))
+                }
+            }
         }
     }
 }
@@ -52,7 +67,7 @@ fn row(server: &Server<'_>) -> Markup {
     let old = server.old_versions.total();
     html! {
         tr {
-            td { (upgrade(server)) }
+            td.wide { (upgrade(server)) }
             td {
                 (visible(&words::upgradable(server))) " "
                 span.note {
@@ -67,9 +82,9 @@ fn row(server: &Server<'_>) -> Markup {
             td.number { (handshakes(counts.agreed)) }
             td {
                 @if let Some((_, version)) = server.newest { (visible(version)) }
-                @if old > 0 { br; span.note { "deprecated version " (words::grouped(old)) " of " (words::grouped(total)) " times" } }
+                @if old > 0 { br; span.note { "a deprecated one " (words::grouped(old)) " of " (words::grouped(total)) " times" } }
             }
-            td {
+            td.wide {
                 details {
                     summary { (words::count(server.clients.len() as u64, "client", "clients")) }
                     ul.plain {
@@ -86,17 +101,22 @@ fn row(server: &Server<'_>) -> Markup {
 
 /// What is to be done with this server: for the key exchange, and for the version.
 fn upgrade(server: &Server<'_>) -> Markup {
-    let (side, version) = (server.key_exchanges.side(), server.old_versions.side());
-    let unseen = server.key_exchanges.unseen > 0;
+    let counts = server.key_exchanges;
+    let told = match counts.side() {
+        Some(Side::Server) => "clients offer it in vain",
+        Some(Side::Both) => "some clients offer it in vain, others do not",
+        Some(Side::Clients) if counts.agreed > 0 => "the server takes it from others",
+        Some(Side::Clients) if counts.postponed > 0 => "they want a classical one more",
+        Some(Side::Clients) => "they never offer it; whether the server would take it is not known",
+        None if counts.unseen > 0 => "what was offered did not show",
+        None => "both sides have it",
+    };
     html! {
-        @match side {
-            Some(side) => { b { (words::side(side)) } },
-            None if unseen => { span.note { "what was offered did not show" } },
-            None => { "nothing" },
-        }
-        @if let Some(version) = version {
+        @if let Some(side) = counts.side() { b { (words::side(side)) } br; }
+        span.note { (told) }
+        @if let Some(version) = server.old_versions.side() {
             br;
-            span.note { "version: " (words::side(version)) }
+            b { (words::side(version)) } span.note { ": deprecated version" }
         }
     }
 }
@@ -106,7 +126,7 @@ fn client_item(server: &Server<'_>, address: IpAddr, client: &Client<'_>) -> Mar
         li {
             (address) ": " (words::count(client.handshakes, "handshake", "handshakes")) ", agreed on "
             (names(&client.key_exchanges)) " with " (names(&client.versions)) "; offered "
-            @if client.offered.is_empty() { "nothing quantum-safe" } @else { (names(&client.offered)) }
+            @if client.offered.is_empty() { "no post-quantum key exchange" } @else { (names(&client.offered)) }
             @if let Some(newest) = client.newest { ", up to " (newest.name(server.protocol)) }
         }
     }
