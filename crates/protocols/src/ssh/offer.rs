@@ -1,6 +1,6 @@
 //! What the sides of SSH 2 offer each other (RFC 4253 section 7.1), and what follows from it.
 
-use overheard_ledger::Exposure;
+use overheard_ledger::{Exposure, PostQuantum};
 use overheard_tap::{Cursor, Cut};
 
 use crate::shared::host_name::readable;
@@ -146,8 +146,7 @@ fn suite(cipher: Option<&str>, mac: Option<&str>) -> Option<String> {
 
 /// Whether a method joins a post-quantum one to a classical one.
 pub(super) fn is_quantum_safe(method: &str) -> bool {
-    const SIGNS: [&str; 5] = ["mlkem", "sntrup", "kyber", "frodokem", "mceliece"];
-    SIGNS.iter().any(|sign| method.contains(sign))
+    PostQuantum::of(method).is_some()
 }
 
 /// Whether a method rests on a group or key of 1024 bits (RFC 9142 section 3).
