@@ -6,7 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use overheard_ledger::{Name, Request};
 use overheard_tap::{Evidence, Next, Notes};
 
-use super::message_head::{Asked, Head, Login, Start};
+use super::message_head::{Asked, Head, Start};
+use crate::shared::http_logins::Login;
 use crate::shared::http_message::host_name;
 
 /// The most requests that wait for their answers, and answers for their requests.
@@ -170,17 +171,7 @@ impl Exchange {
         let status = answer.map(|(status, _)| status);
         for login in &pending.logins {
             if self.first_time(&login.key) {
-                let mut credential = login.credential.clone();
-                credential.accepted =
-                    login
-                        .refusal
-                        .zip(status)
-                        .and_then(|(refusal, status)| match status {
-                            _ if status == refusal => Some(false),
-                            101..=399 => Some(true),
-                            _ => None,
-                        });
-                notes.add_with(credential, evidence.clone());
+                notes.add_with(login.judged(status), evidence.clone());
             }
         }
         notes.add_with(

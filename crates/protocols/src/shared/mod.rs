@@ -29,7 +29,13 @@ pub(crate) mod hex;
 #[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
+pub(crate) mod http_body;
+#[allow(dead_code)]
+pub(crate) mod http_logins;
+#[allow(dead_code)]
 pub(crate) mod http_message;
+#[allow(unused_macros, unused_imports, dead_code)]
+pub(crate) mod http_rules;
 #[allow(dead_code)]
 pub(crate) mod iana;
 #[allow(dead_code)]

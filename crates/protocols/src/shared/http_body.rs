@@ -3,17 +3,33 @@
 use overheard_ledger::{Object, Time};
 use overheard_tap::{Account, Evidence, Notes};
 
-use super::logins;
-use super::message_head::{Head, Login, Start};
-use crate::shared::coded_content::Content;
-use crate::shared::login_form;
+use super::coded_content::{Coding, Content};
+use super::http_logins::{self, Login};
+use super::login_form;
 
 /// The largest form that is looked through for a login, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
+/// What is known of a body before it comes.
+pub struct About {
+    /// The protocol that carries it.
+    pub protocol: &'static str,
+    /// The last part of its request's target.
+    pub name: Option<String>,
+    /// Media type.
+    pub media_type: Option<String>,
+    /// Content coding.
+    pub coding: Coding,
+    /// Whether it is asked with, rather than answered.
+    pub is_request: bool,
+    /// The frames that its head came in.
+    pub evidence: Evidence,
+}
+
 /// A body on its way.
 pub struct Body {
     content: Content,
+    protocol: &'static str,
     name: Option<String>,
     media_type: Option<String>,
     evidence: Evidence,
@@ -24,17 +40,16 @@ pub struct Body {
 }
 
 impl Body {
-    /// The body that follows a head; `name` is the last part of its request's target.
-    pub fn new(name: Option<String>, head: &Head, notes: &Notes<'_>) -> Body {
-        let media_type = head.media_type.clone();
-        let is_request = matches!(head.start, Start::Request(_));
-        let is_form =
-            is_request && media_type.as_deref() == Some("application/x-www-form-urlencoded");
+    /// The body that follows a head.
+    pub fn new(about: About, notes: &Notes<'_>) -> Body {
+        let is_form = about.is_request
+            && about.media_type.as_deref() == Some("application/x-www-form-urlencoded");
         Body {
-            content: Content::new(head.coding, if is_form { MAX_FORM } else { 0 }),
-            name,
-            media_type,
-            evidence: head.evidence.clone(),
+            content: Content::new(about.coding, if is_form { MAX_FORM } else { 0 }),
+            protocol: about.protocol,
+            name: about.name,
+            media_type: about.media_type,
+            evidence: about.evidence,
             last: (notes.frame(), notes.now()),
             is_form,
             holed: false,
@@ -46,7 +61,7 @@ impl Body {
         self.content.held()
     }
 
-    /// Hears the next bytes, chunking undone.
+    /// Hears the next bytes, framing undone.
     pub fn hear(&mut self, bytes: &[u8], notes: &mut Notes<'_>) {
         self.last = (notes.frame(), notes.now());
         // What follows a hole would be hashed and decoded to nonsense.
@@ -73,12 +88,12 @@ impl Body {
             .filter(|_| self.is_form && complete);
         let login = form
             .and_then(login_form::find)
-            .map(|found| logins::form(&found, notes));
+            .map(|found| http_logins::form(&found, notes));
         let login = login.map(|login| (login, self.evidence.clone()));
         if summary.bytes > 0 {
             notes.add_with(
                 Object {
-                    protocol: "http".to_owned(),
+                    protocol: self.protocol.to_owned(),
                     name: self.name,
                     media_type: self.media_type,
                     bytes: summary.bytes,
