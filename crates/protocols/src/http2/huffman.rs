@@ -180,7 +180,7 @@ mod tests {
             b"\x64\x02\xff",
             b"\xff",
             // Filled up with zeros.
-            b"\x64\x00",
+            b"\x18",
             // A long code that does not end.
             b"\xff\xff\xff",
         ] {
