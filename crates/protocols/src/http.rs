@@ -166,7 +166,8 @@ impl Analyzer for Http {
             .into_iter()
             .filter_map(|half| half.body.as_ref())
             .map(Body::held)
-            .sum()
+            .sum::<usize>()
+            .saturating_add(self.exchange.dns.held())
     }
 }
 
@@ -434,7 +435,8 @@ impl Http {
         let half = self.half(side);
         half.expecting = false;
         half.state = half.change.take().map_or(State::Start, State::Asked);
-        let login = half.body.take().and_then(|body| body.finish(whole, notes));
+        let body = half.body.take();
+        let login = body.and_then(|body| body.finish(whole, &mut self.exchange.dns, notes));
         if let Some((login, evidence)) = login {
             self.exchange.login(login, &evidence, notes);
         }

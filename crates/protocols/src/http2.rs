@@ -262,7 +262,7 @@ impl Http2 {
             }
             // Its beginning was not heard.
             Kind::Continuation if !continues => self.half(side).decoder.lose(),
-            Kind::RstStream => self.streams.reset(frame.stream, notes),
+            Kind::RstStream => self.streams.reset(side, frame.stream, notes),
             Kind::Goaway => self.streams.go_away(side, frame.about, notes),
             _ => {}
         }

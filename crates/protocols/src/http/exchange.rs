@@ -7,6 +7,7 @@ use overheard_ledger::{Name, Request};
 use overheard_tap::{Evidence, Next, Notes};
 
 use super::message_head::{Asked, Head, Start};
+use crate::shared::dns_over_http::DnsOverHttp;
 use crate::shared::http_logins::Login;
 use crate::shared::http_message::host_name;
 
@@ -28,6 +29,8 @@ pub struct Exchange {
     lost_answers: bool,
     /// Keys of what was written already.
     said: BTreeSet<u64>,
+    /// Names in DNS messages.
+    pub dns: DnsOverHttp,
 }
 
 /// A request without an answer.
@@ -51,6 +54,7 @@ impl Exchange {
             target,
             authority,
             name,
+            dns,
         }) = &mut head.start
         else {
             return;
@@ -65,6 +69,9 @@ impl Exchange {
                 },
                 head.evidence.clone(),
             );
+        }
+        if let Some(message) = dns.take() {
+            self.dns.hear(&message, notes);
         }
         let host = head.host.take().or_else(|| authority.take());
         let pending = Pending {

@@ -4,6 +4,7 @@ use overheard_ledger::mask_query;
 use overheard_tap::{Evidence, Next, Notes};
 
 use crate::shared::coded_content::Coding;
+use crate::shared::dns_over_http;
 use crate::shared::http_logins::{self as logins, Login, MAX_LOGINS};
 use crate::shared::http_message::{self as message, file_name};
 
@@ -36,6 +37,8 @@ pub struct Asked {
     pub authority: Option<String>,
     /// The last part of the target's path.
     pub name: Option<String>,
+    /// The DNS message in the target.
+    pub dns: Option<Vec<u8>>,
 }
 
 /// A head, as far as it was heard.
@@ -84,6 +87,7 @@ impl Start {
             } else {
                 file_name(&target)
             },
+            dns: dns_over_http::in_target(&target),
             target: mask_query(&target, notes.reveal()),
             method,
         };

@@ -54,8 +54,10 @@ pub struct Block {
     pub head: Head,
     /// A field that is not whole.
     pending: Vec<u8>,
+    /// Whether a limit sets aside what follows: only the table takes note of it.
+    limited: bool,
     /// Where the rest is booked, after what cannot be read.
-    rest: Option<Account>,
+    broken: Option<Account>,
 }
 
 /// What is remembered of a header list.
@@ -98,7 +100,8 @@ impl Block {
                 ..Head::default()
             },
             pending: Vec::new(),
-            rest: None,
+            limited: false,
+            broken: None,
         }
     }
 
@@ -116,27 +119,24 @@ impl Block {
         notes: &mut Notes<'_>,
     ) {
         self.head.seen_in(notes);
-        if let Some(account) = self.rest {
+        if let Some(account) = self.broken {
             notes.account(account, bytes.len());
             return;
         }
+        if self.limited {
+            notes.account(Account::Limited, bytes.len());
+        }
         self.pending.extend_from_slice(bytes);
         let mut at = 0_usize;
-        // Only bytes that are heard now can be booked apart.
-        let mut bookable = bytes.len();
-        let mut book = |account, count: usize, notes: &mut Notes<'_>| {
-            let count = count.min(bookable);
-            bookable = bookable.saturating_sub(count);
-            notes.account(account, count);
-        };
         loop {
             let rest = self.pending.get(at..).unwrap_or_default();
-            let account = match decoder.read(rest) {
+            let (account, read) = match decoder.read(rest) {
                 Read::Field(taken, field) => {
-                    if !self.head.field(field, credit, notes) {
-                        book(Account::Limited, taken, notes);
-                    }
                     at = at.saturating_add(taken);
+                    if !self.limited && !self.head.field(field, credit, notes) {
+                        self.limited = true;
+                        notes.account(Account::Limited, self.pending.len().saturating_sub(at));
+                    }
                     continue;
                 }
                 Read::Other(taken) => {
@@ -144,12 +144,14 @@ impl Block {
                     continue;
                 }
                 Read::More => break,
-                Read::TooLong => Account::Limited,
-                Read::Wrong => Account::Malformed,
+                Read::TooLong(read) => (Account::Limited, read),
+                Read::Wrong(read) => (Account::Malformed, read),
             };
+            if !self.limited {
+                notes.account(account, rest.len().saturating_sub(read));
+            }
             decoder.lose();
-            book(account, rest.len(), notes);
-            self.rest = Some(account);
+            self.broken = Some(account);
             at = self.pending.len();
             break;
         }
@@ -163,7 +165,7 @@ impl Block {
     /// Bytes in the middle were lost: where the next field begins is not known.
     pub fn hole(&mut self) {
         self.pending = Vec::new();
-        self.rest = Some(Account::Unrecognised);
+        self.broken = Some(Account::Unrecognised);
     }
 
     /// Whether no field was cut off.
@@ -192,7 +194,7 @@ impl Head {
         host.filter(|host| !host.is_empty())
     }
 
-    /// Hears a field. False where a limit sets it aside.
+    /// Hears a field. False where a limit sets it aside, and what follows.
     fn field(&mut self, field: Field<'_>, credit: &mut Credit, notes: &Notes<'_>) -> bool {
         let length = |part: Option<&[u8]>| part.map_or(0, <[u8]>::len);
         let size = length(field.name).saturating_add(length(field.value));

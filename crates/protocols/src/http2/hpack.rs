@@ -41,10 +41,10 @@ pub enum Read<'a> {
     Other(usize),
     /// It does not end here.
     More,
-    /// It is longer than [`MAX_FIELD`].
-    TooLong,
-    /// It breaks the rules.
-    Wrong,
+    /// It is longer than [`MAX_FIELD`]: so many bytes say so.
+    TooLong(usize),
+    /// It breaks the rules: so many bytes say so.
+    Wrong(usize),
 }
 
 /// Decodes the header blocks of one side.
@@ -173,37 +173,27 @@ impl Decoder {
     /// Reads the next field representation (RFC 7541 section 6) of a header block.
     pub fn read<'a>(&'a mut self, bytes: &'a [u8]) -> Read<'a> {
         let mut parts = Parts { bytes, at: 0 };
-        let stopped = |stop| match stop {
-            Stop::More => Read::More,
-            Stop::TooLong => Read::TooLong,
-            Stop::Wrong => Read::Wrong,
-        };
-        match bytes.first() {
-            None => Read::More,
-            Some(0x80..) => match parts.integer(7) {
-                Ok(index) => match self.indexed(index) {
-                    Some(field) => Read::Field(parts.at, field),
-                    None => Read::Wrong,
-                },
-                Err(stop) => stopped(stop),
-            },
+        let found = match bytes.first() {
+            None => return Read::More,
+            Some(0x80..) => parts.integer(7).map(|index| self.indexed(index)),
             Some(0x20..0x40) => match parts.integer(5) {
                 Ok(size) => {
                     self.resize(size);
-                    Read::Other(parts.at)
+                    return Read::Other(parts.at);
                 }
-                Err(stop) => stopped(stop),
+                Err(stop) => Err(stop),
             },
             Some(&first) => {
                 let keep = first >= 0x40;
-                match Self::literal(&mut parts, if keep { 6 } else { 4 }) {
-                    Ok((name, value)) => match self.field(name, value, keep) {
-                        Some(field) => Read::Field(parts.at, field),
-                        None => Read::Wrong,
-                    },
-                    Err(stop) => stopped(stop),
-                }
+                let literal = Self::literal(&mut parts, if keep { 6 } else { 4 });
+                literal.map(|(name, value)| self.field(name, value, keep))
             }
+        };
+        match found {
+            Ok(Some(field)) => Read::Field(parts.at, field),
+            Err(Stop::More) => Read::More,
+            Err(Stop::TooLong) => Read::TooLong(parts.at),
+            Ok(None) | Err(Stop::Wrong) => Read::Wrong(parts.at),
         }
     }
 
@@ -551,11 +541,13 @@ mod tests {
             "00 84 ff ff ff ff 00",
         ] {
             let mut decoder = Decoder::default();
-            assert_eq!(decoder.read(&bytes(block)), Read::Wrong, "{block}");
+            let bytes = bytes(block);
+            let read = decoder.read(&bytes);
+            assert!(matches!(read, Read::Wrong(_)), "{block}");
         }
         assert_eq!(
             Decoder::default().read(&bytes("00 7f ff ff ff 7f")),
-            Read::TooLong
+            Read::TooLong(6)
         );
     }
 

@@ -6,6 +6,7 @@ use overheard_ledger::{Name, Request, mask_query};
 use overheard_tap::{Account, Evidence, Notes, Side};
 
 use super::block::{Block, Head};
+use crate::shared::dns_over_http::{self, DnsOverHttp};
 use crate::shared::http_body::{About, Body};
 use crate::shared::http_logins::{self as logins, Login};
 use crate::shared::http_message::{file_name, host_name};
@@ -27,6 +28,7 @@ pub struct Streams {
     lost: [bool; 2],
     /// What was written already.
     said: Seen,
+    dns: DnsOverHttp,
 }
 
 /// A stream.
@@ -81,6 +83,7 @@ impl Streams {
     pub fn held(&self) -> usize {
         let open: usize = self.open.values().map(Stream::held).sum();
         open.saturating_add(self.said.held())
+            .saturating_add(self.dns.held())
     }
 
     /// Takes a stream to do something with it; a new one where it is not open.
@@ -187,6 +190,9 @@ impl Streams {
             Some(path) => {
                 stream.name = file_name(&path);
                 logins.extend(logins::in_query(&path, notes));
+                if let Some(message) = dns_over_http::in_target(&path) {
+                    self.dns.hear(&message, notes);
+                }
                 Some(mask_query(&path, notes.reveal()))
             }
             // RFC 9113 section 8.5.
@@ -251,9 +257,16 @@ impl Streams {
         }
     }
 
-    /// RST_STREAM: nobody says anything more on a stream.
-    pub fn reset(&mut self, id: u32, notes: &mut Notes<'_>) {
-        if let Some(stream) = self.open.remove(&id) {
+    /// RST_STREAM: nobody says anything more on a stream, but for an answer that is on its way.
+    pub fn reset(&mut self, side: Side, id: u32, notes: &mut Notes<'_>) {
+        let Some(mut stream) = self.open.remove(&id) else {
+            return;
+        };
+        if stream.waiting.is_some() && stream.part(side).begun {
+            self.finish(&mut stream, side, false, notes);
+            stream.part(side).ended = true;
+            self.put(id, stream, notes);
+        } else {
             self.write_down(stream, notes);
         }
     }
@@ -291,7 +304,8 @@ impl Streams {
     fn finish(&mut self, stream: &mut Stream, side: Side, whole: bool, notes: &mut Notes<'_>) {
         let part = stream.part(side);
         part.ended |= whole;
-        let login = part.body.take().and_then(|body| body.finish(whole, notes));
+        let body = part.body.take();
+        let login = body.and_then(|body| body.finish(whole, &mut self.dns, notes));
         if let Some((login, evidence)) = login {
             self.login(&login, None, &evidence, notes);
         }

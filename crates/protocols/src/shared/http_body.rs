@@ -4,11 +4,13 @@ use overheard_ledger::{Object, Time};
 use overheard_tap::{Account, Evidence, Notes};
 
 use super::coded_content::{Coding, Content};
+use super::dns_over_http::{self, DnsOverHttp};
 use super::http_logins::{self, Login};
 use super::login_form;
 
-/// The largest form that is looked through for a login, in bytes.
-const MAX_FORM: usize = 16 * 1024;
+/// The largest form that is looked through for a login, and the largest DNS message that is heard, in
+/// bytes.
+const MAX_EXCERPT: usize = 16 * 1024;
 
 /// What is known of a body before it comes.
 pub struct About {
@@ -36,6 +38,7 @@ pub struct Body {
     /// The latest frame that it came in.
     last: (u64, Time),
     is_form: bool,
+    is_dns: bool,
     holed: bool,
 }
 
@@ -44,14 +47,17 @@ impl Body {
     pub fn new(about: About, notes: &Notes<'_>) -> Body {
         let is_form = about.is_request
             && about.media_type.as_deref() == Some("application/x-www-form-urlencoded");
+        let is_dns = about.media_type.as_deref() == Some(dns_over_http::MEDIA_TYPE);
+        let excerpt = if is_form || is_dns { MAX_EXCERPT } else { 0 };
         Body {
-            content: Content::new(about.coding, if is_form { MAX_FORM } else { 0 }),
+            content: Content::new(about.coding, excerpt),
             protocol: about.protocol,
             name: about.name,
             media_type: about.media_type,
             evidence: about.evidence,
             last: (notes.frame(), notes.now()),
             is_form,
+            is_dns,
             holed: false,
         }
     }
@@ -76,17 +82,23 @@ impl Body {
     }
 
     /// Nothing more comes; `whole` says whether the message was complete. Gives the login of a form,
-    /// and the frames that prove it.
-    pub fn finish(mut self, whole: bool, notes: &mut Notes<'_>) -> Option<(Login, Evidence)> {
+    /// and the frames that prove it; a message of DNS goes to `dns`.
+    pub fn finish(
+        mut self,
+        whole: bool,
+        dns: &mut DnsOverHttp,
+        notes: &mut Notes<'_>,
+    ) -> Option<(Login, Evidence)> {
         let summary = self.content.finish();
         let (frame, time) = self.last;
         self.evidence.join(&Evidence::new(&[frame], time));
         let complete = whole && !self.holed && summary.sound;
-        let form = summary
-            .excerpt
-            .as_deref()
-            .filter(|_| self.is_form && complete);
-        let login = form
+        let excerpt = summary.excerpt.as_deref().filter(|_| complete);
+        if let Some(message) = excerpt.filter(|_| self.is_dns) {
+            dns.hear(message, notes);
+        }
+        let login = excerpt
+            .filter(|_| self.is_form)
             .and_then(login_form::find)
             .map(|found| http_logins::form(&found, notes));
         let login = login.map(|login| (login, self.evidence.clone()));
