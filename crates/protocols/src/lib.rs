@@ -14,6 +14,7 @@ registry::protocols! {
     dtls,
     ftp,
     http,
+    http2,
     ike,
     imap,
     ldap,

@@ -16,6 +16,8 @@ pub(crate) mod dns_listener;
 #[allow(dead_code)]
 pub(crate) mod dns_message;
 #[allow(dead_code)]
+pub(crate) mod dns_over_http;
+#[allow(dead_code)]
 pub(crate) mod handshake_messages;
 #[allow(dead_code)]
 pub(crate) mod header_block;
@@ -29,7 +31,13 @@ pub(crate) mod hex;
 #[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
+pub(crate) mod http_body;
+#[allow(dead_code)]
+pub(crate) mod http_logins;
+#[allow(dead_code)]
 pub(crate) mod http_message;
+#[allow(unused_macros, unused_imports, dead_code)]
+pub(crate) mod http_rules;
 #[allow(dead_code)]
 pub(crate) mod iana;
 #[allow(dead_code)]
