@@ -116,6 +116,9 @@ def tree(root):
         "root:x:0:0:root:/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/usr/sbin/nologin\n"
         "www-data:x:33:33::/var/www:/usr/sbin/nologin\nnobody:x:65534:65534::/:/usr/sbin/nologin\n"
     )
+    # What the packages would do when they are installed.
+    shutil.rmtree(root / "var/run", ignore_errors=True)
+    (root / "var/run").symlink_to("../run")
     (root / "etc/group").write_text("root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n")
     for name in ("dropbear", "openssl", "sshd", "nginx"):
         if not any((root / folder / name).exists() for folder in ("usr/bin", "usr/sbin")):

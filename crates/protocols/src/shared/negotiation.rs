@@ -1,7 +1,7 @@
 //! A handshake of TLS, DTLS or QUIC as it is overheard: the messages come from either side in any order, and
 //! become one record when what the sides agreed on is known.
 
-use overheard_ledger::{Certificate, Handshake, Name, SERVER};
+use overheard_ledger::{Certificate, Exposure, Handshake, Name, SERVER};
 use overheard_tap::{Cursor, Cut, Evidence, Notes, Side};
 
 use super::hello::{ClientHello, ServerHello, message};
@@ -269,7 +269,15 @@ impl Negotiation {
                 None => "offered",
             })
             .map(str::to_owned);
-        if self.ticket && old && self.alert.is_none() {
+        if old && record.resumed == Some(true) && client.ticket_offered {
+            key_exchange::resumed_by_ticket(record);
+        }
+        // Where a stolen key opens it anyway, or none is needed, the ticket says nothing new.
+        let holds = matches!(
+            key_exchange::exposure(record),
+            Exposure::Harvest | Exposure::Sealed
+        );
+        if self.ticket && old && holds {
             let learns =
                 format!("What is said with {SERVER}, once it has the key of the server's tickets");
             match self.protocol {
@@ -277,9 +285,6 @@ impl Negotiation {
                 "dtls" => notes.observe("dtls-session-ticket", learns),
                 _ => {}
             }
-        }
-        if old && record.resumed == Some(true) && client.ticket_offered {
-            key_exchange::resumed_by_ticket(record);
         }
         let unbound = server.is_some_and(|server| !server.binds_renegotiation());
         if self.protocol == "tls" && unbound && client.binds_renegotiation() && self.alert.is_none()
