@@ -320,6 +320,25 @@ pub struct Handshake {
     /// Whether an earlier session was resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
+    /// Whether the server asked the client to begin again with another group (HelloRetryRequest).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<bool>,
+    /// Whether the client sent data before the server's answer (0-RTT), which is never forward secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_data: Option<bool>,
+    /// Name of the alert that ended it before anything was sealed: there is no conversation behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Compression below the seal, which lets lengths tell contents (CRIME): `DEFLATE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// What is known of an encrypted client hello (RFC 9849): `offered` (it may be GREASE, which looks the same),
+    /// `grease`, `used` (the server's name above is only the outer one), `refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_client_hello: Option<String>,
+    /// The kind of host key that was agreed on (SSH): `ssh-ed25519`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
     /// Whether the server's long-term key alone does not open it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_secret: Option<bool>,
@@ -329,6 +348,9 @@ pub struct Handshake {
     /// The server's certificate, where it passes in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    /// The client's certificate, likewise: who logs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Certificate>,
 }
 
 /// An X.509 certificate, as far as it matters here (RFC 5280).

@@ -15,6 +15,7 @@ use overheard_tap::{
     Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::handshake_rules::early_data_rule;
 use crate::shared::hello::message;
 use crate::shared::negotiation::Negotiation;
 use crate::shared::sealing_rules::sealing_rules;
@@ -36,6 +37,7 @@ pub static PROTOCOL: Protocol = Protocol {
 };
 
 const SEALING: [Rule; 5] = sealing_rules!("quic", "QUIC");
+const EARLY_DATA: Rule = early_data_rule!("quic", "QUIC");
 
 static RULES: &[Rule] = &[
     SEALING[0],
@@ -43,6 +45,7 @@ static RULES: &[Rule] = &[
     SEALING[2],
     SEALING[3],
     SEALING[4],
+    EARLY_DATA,
     Rule {
         id: "quic-server-name",
         title: "Names of servers in the handshake of QUIC",
@@ -283,7 +286,11 @@ impl Quic {
                     self.hear_initial(side, packet, notes);
                 }
             }
-            Kind::ZeroRtt | Kind::Handshake => notes.account(Account::Sealed, packet.bytes.len()),
+            Kind::ZeroRtt => {
+                self.talk.hear_early_data();
+                notes.account(Account::Sealed, packet.bytes.len());
+            }
+            Kind::Handshake => notes.account(Account::Sealed, packet.bytes.len()),
         }
         if packet.kind != Kind::VersionNegotiation || self.version.is_none() {
             self.version = Some(packet.version);

@@ -2,6 +2,8 @@
 
 // A part may be used by one protocol alone, and that one taken out.
 #[allow(dead_code)]
+pub(crate) mod alerts;
+#[allow(dead_code)]
 pub(crate) mod auth_params;
 #[allow(dead_code)]
 pub(crate) mod base64;
@@ -19,6 +21,8 @@ pub(crate) mod dns_message;
 pub(crate) mod dns_over_http;
 #[allow(dead_code)]
 pub(crate) mod handshake_messages;
+#[allow(dead_code)]
+pub(crate) mod handshake_rules;
 #[allow(dead_code)]
 pub(crate) mod header_block;
 #[allow(dead_code)]
