@@ -2,8 +2,8 @@
 //! hash of what is fetched and sent.
 //!
 //! Each side is a small machine that takes the lines of a head and the bytes of a body as they come.
-//! Who asks and who answers goes by content, not by who opened the conversation. HTTP/2 with prior
-//! knowledge is another protocol.
+//! Who asks and who answers goes by content, not by who opened the conversation. HTTP/2 is another
+//! protocol, also where it is asked for with Upgrade.
 
 use overheard_ledger::{Exposure, Rule};
 use overheard_tap::{

@@ -15,7 +15,7 @@ const MAX_HEADER_LIST: usize = 64 * 1024;
 /// The longest method, in bytes.
 const MAX_METHOD: usize = 32;
 /// Bytes of values that are looked at for every byte of header blocks: a byte can stand for a long value.
-const VALUE_PER_BYTE: usize = 32;
+const VALUE_PER_BYTE: usize = 16;
 /// Bytes of values that are looked at to begin with.
 const VALUE_AT_FIRST: usize = 256 * 1024;
 

@@ -256,10 +256,9 @@ fn a_bomb_is_looked_at_up_to_a_limit_and_what_is_beyond_is_said() {
             _ => 0,
         })
         .sum();
-    // Of a target of 60 kB, 32 bytes for every byte that came.
-    assert!((60_000..34_000_000).contains(&written), "{written}");
+    // Of a target of 60 kB, 16 bytes for every byte that came.
+    assert!((60_000..18_000_000).contains(&written), "{written}");
     assert!(accounts(&heard).limited > 10_000);
-    assert!(count(&heard, |body| matches!(body, Body::Request(_))) > 80_000);
 }
 
 #[test]
