@@ -14,7 +14,7 @@ use std::time::Instant;
 use overheard_follow::Options;
 use overheard_ledger::{Accounts, Body};
 use overheard_protocols::PROTOCOLS;
-use overheard_testkit::{HeardScene, Scene, follow_bytes, hear};
+use overheard_testkit::{HeardScene, Scene, Talk, follow_bytes, hear};
 
 mod mail;
 mod names;
@@ -34,11 +34,8 @@ const SLOWEST: f64 = 100_000.0;
 /// The capture that one attack of so many bytes makes.
 type Attack = fn(size: usize) -> Scene;
 
-fn stream(port: u16, said: &[(bool, Vec<u8>)], segment: usize) -> Scene {
-    let mut scene = Scene::new();
-    scene.step(1000);
-    scene.segment_size(segment);
-    let talk = scene.tcp("192.0.2.10:40000", &format!("192.0.2.25:{port}"));
+/// What client and server say, in turns.
+fn say(scene: &mut Scene, talk: Talk, said: &[(bool, Vec<u8>)]) {
     for (from_client, bytes) in said {
         if *from_client {
             scene.client(talk, bytes);
@@ -46,6 +43,14 @@ fn stream(port: u16, said: &[(bool, Vec<u8>)], segment: usize) -> Scene {
             scene.server(talk, bytes);
         }
     }
+}
+
+fn stream(port: u16, said: &[(bool, Vec<u8>)], segment: usize) -> Scene {
+    let mut scene = Scene::new();
+    scene.step(1000);
+    scene.segment_size(segment);
+    let talk = scene.tcp("192.0.2.10:40000", &format!("192.0.2.25:{port}"));
+    say(&mut scene, talk, said);
     scene.close(talk);
     scene
 }
@@ -105,13 +110,7 @@ fn conversations(port: u16, count: usize, said: &[(bool, Vec<u8>)]) -> Scene {
     for number in 0..count {
         let from = format!("192.0.2.10:{}", 20_000 + number);
         let talk = scene.tcp(&from, &format!("192.0.2.25:{port}"));
-        for (from_client, bytes) in said {
-            if *from_client {
-                scene.client(talk, bytes);
-            } else {
-                scene.server(talk, bytes);
-            }
-        }
+        say(&mut scene, talk, said);
         scene.close(talk);
     }
     scene
