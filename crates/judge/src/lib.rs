@@ -228,7 +228,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         }
     }
     let mut gathered = findings.gathered;
-    aim(&mut gathered, records);
+    aim(&mut gathered, records, &conversations);
     gathered.sort_by(|one, other| {
         (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
             one.rule.severity,
@@ -241,13 +241,20 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
 }
 
 /// Says which side is to be upgraded, where the handshakes tell.
-fn aim(gathered: &mut [Gathered<'_>], records: &[Record]) {
-    let servers = Servers::new(records);
-    for finding in gathered {
-        let server = finding
-            .conversations
-            .iter()
-            .find_map(|id| servers.of_conversation(*id));
+fn aim(
+    gathered: &mut [Gathered<'_>],
+    records: &[Record],
+    conversations: &HashMap<u64, &Conversation>,
+) {
+    let is_about_sides = |finding: &&mut Gathered<'_>| sides::is_about_sides(finding.rule.id);
+    let mut findings = gathered.iter_mut().filter(is_about_sides).peekable();
+    if findings.peek().is_none() {
+        return;
+    }
+    let servers = Servers::among(records, conversations);
+    for finding in findings {
+        let mut ids = finding.conversations.iter();
+        let server = ids.find_map(|id| servers.of_conversation(*id));
         let Some(aimed) = server.and_then(|server| sides::aimed(finding.rule.id, server)) else {
             continue;
         };

@@ -143,23 +143,25 @@ pub struct Servers<'a> {
 impl<'a> Servers<'a> {
     /// The servers that answered a handshake in a ledger's records.
     pub fn new(records: &'a [Record]) -> Servers<'a> {
-        let mut handshakes = records
-            .iter()
-            .filter_map(|record| match &record.body {
-                Body::Handshake(handshake) => Some((record.conversation?, &**handshake)),
-                _ => None,
-            })
-            .peekable();
-        if handshakes.peek().is_none() {
-            return Servers::default();
-        }
-        let conversations: HashMap<u64, &Conversation> = records
+        let conversations = records
             .iter()
             .filter_map(|record| match &record.body {
                 Body::Conversation(conversation) => Some((conversation.id, &**conversation)),
                 _ => None,
             })
             .collect();
+        Servers::among(records, &conversations)
+    }
+
+    /// As [`Servers::new`], where conversations by their ids are known already.
+    pub(crate) fn among(
+        records: &'a [Record],
+        conversations: &HashMap<u64, &'a Conversation>,
+    ) -> Servers<'a> {
+        let handshakes = records.iter().filter_map(|record| match &record.body {
+            Body::Handshake(handshake) => Some((record.conversation?, &**handshake)),
+            _ => None,
+        });
         let mut servers = Servers::default();
         let mut places: HashMap<(&str, String, u16), usize> = HashMap::new();
         for (id, handshake) in handshakes {
@@ -340,3 +342,6 @@ impl Generation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,11 @@ pub(crate) struct Aimed {
     pub(crate) because: String,
 }
 
+/// Whether a rule is about something that one of the sides keeps both from.
+pub(crate) fn is_about_sides(rule: &str) -> bool {
+    rule.ends_with(CLASSICAL) || OLD_VERSION.iter().any(|end| rule.ends_with(end))
+}
+
 /// What a finding of this rule on this server says more; `None` where the rule is about no side, or it does
 /// not show which.
 pub(crate) fn aimed(rule: &str, server: &Server<'_>) -> Option<Aimed> {
