@@ -5,6 +5,7 @@ import importlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from stage import Skip, sh
@@ -83,7 +84,7 @@ def make(target, makers, newer):
     with concurrent.futures.ThreadPoolExecutor() as pool:
         works = [pool.submit(once, target / "files", certificates)]
         if makers & NEED_PYPI:
-            works.append(pool.submit(once, target / "venv", environment))
+            works.append(pool.submit(once, target / "python", modules))
         if newer:
             works.append(pool.submit(once, target / "root", tree))
     return target, [note for work in works if (note := work.result())]
@@ -113,10 +114,9 @@ def once(folder, work):
     return None
 
 
-def environment(folder):
-    """A virtual environment with packages of PyPI."""
-    sh(["python3", "-m", "venv", str(folder)])
-    sh([str(folder / "bin/pip"), "install", "-q", *FROM_PYPI])
+def modules(folder):
+    """Packages of PyPI in a folder of their own, for PYTHONPATH."""
+    sh([sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", str(folder), *FROM_PYPI])
 
 
 def tree(root):
