@@ -1,4 +1,4 @@
-"""The table of docs/handshakes.md: written from rows.toml, and compared with it."""
+"""The table of docs/handshakes.md: written from rows/*.toml, and compared with it."""
 
 BEGIN = "<!-- rows: written by matrix/run --write -->"
 END = "<!-- end of rows -->"
@@ -30,5 +30,5 @@ def write_or_check(path, rows, fields, write):
     if write:
         path.write_text(new)
         return False
-    print(f"{path.name} does not hold the rows of rows.toml: matrix/run --write makes it anew")
+    print(f"{path.name} does not hold the rows of rows/*.toml: matrix/run --write makes it anew")
     return True

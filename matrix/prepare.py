@@ -1,14 +1,16 @@
 """What the rows need before they are made: programs, certificates, and a tree of a newer Debian."""
 
+import concurrent.futures
 import importlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from stage import Skip, sh
 
-# Who makes a row: the name in rows.toml, the module and the function.
+# Who makes a row: the name in rows/*.toml, the module and the function.
 MAKERS = {
     "openssl": ("tls", "openssl"),
     "gnutls": ("tls", "gnutls"),
@@ -22,11 +24,9 @@ MAKERS = {
     "strongswan": ("vpn", "strongswan"),
     "wireguard": ("vpn", "wireguard"),
     "openvpn": ("vpn", "openvpn"),
+    "clear": ("clear", "clear"),
     "built": ("built", "built"),
 }
-
-# Debian packages of this machine, by the makers that need them.
-PACKAGES = {"openssl": "openssl", "gnutls": "gnutls-bin"}
 
 # Packages of PyPI, with the versions that the rows were made with.
 FROM_PYPI = ["aioquic==1.7.2", "tlslite-ng==0.8.2", "asyncssh==2.24.1"]
@@ -79,37 +79,51 @@ def install(packages):
 
 def make(target, makers, newer):
     """Makes what the rows of these makers need. Gives the folder, and what could not be made."""
-    notes = []
     target.mkdir(parents=True, exist_ok=True)
-    if "gnutls" in makers and shutil.which("gnutls-serv") is None and not install(["gnutls-bin"]):
-        notes.append("gnutls-bin cannot be installed: its rows are skipped")
-    if makers & NEED_PYPI and not (target / "venv/ready").exists():
-        shutil.rmtree(target / "venv", ignore_errors=True)
-        try:
-            sh(["python3", "-m", "venv", str(target / "venv")])
-            sh([str(target / "venv/bin/pip"), "install", "-q", *FROM_PYPI])
-            (target / "venv/ready").write_text("\n".join(FROM_PYPI))
-        except Skip as why:
-            shutil.rmtree(target / "venv", ignore_errors=True)
-            notes.append(f"{', '.join(FROM_PYPI)} cannot be installed, their rows are skipped: {str(why)[-200:]}")
-    if newer and not (target / "root/ready").exists():
-        shutil.rmtree(target / "root", ignore_errors=True)
-        try:
-            tree(target / "root")
-        except Skip as why:
-            shutil.rmtree(target / "root", ignore_errors=True)
-            notes.append(f"there is no tree of Debian {SUITE}, its rows are skipped: {str(why)[-200:]}")
-    if not (target / "files/ready").exists():
-        shutil.rmtree(target / "files", ignore_errors=True)
-        certificates(target / "files")
-    return target, notes
+    install_missing(makers, newer)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        works = [pool.submit(once, target / "files", certificates)]
+        if makers & NEED_PYPI:
+            works.append(pool.submit(once, target / "python", modules))
+        if newer:
+            works.append(pool.submit(once, target / "root", tree))
+    return target, [note for work in works if (note := work.result())]
+
+
+def install_missing(makers, newer):
+    """Installs Debian packages that are missing; rows that need one that stays missing say so themselves."""
+    needed = {"gnutls-serv": "gnutls-bin"} if "gnutls" in makers else {}
+    needed |= {"/usr/sbin/sshd": "openssh-server", "ssh": "openssh-client"} if "openssh" in makers else {}
+    needed |= {"mmdebstrap": "mmdebstrap"} if newer else {}
+    packages = [package for program, package in needed.items() if shutil.which(program) is None]
+    if packages:
+        install(packages)
+
+
+def once(folder, work):
+    """Makes a folder by `work`, unless that was done before. What went wrong, in words, where something did."""
+    if (folder / "ready").exists():
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        work(folder)
+    except Skip as why:
+        shutil.rmtree(folder, ignore_errors=True)
+        return f"{folder.name} cannot be made, and rows that need it are skipped: {str(why)[-300:]}"
+    (folder / "ready").write_text("")
+    return None
+
+
+def modules(folder):
+    """Packages of PyPI in a folder of their own, for PYTHONPATH."""
+    sh([sys.executable, "-m", "pip", "install", "-q", "--no-compile", "--target", str(folder), *FROM_PYPI])
 
 
 def tree(root):
     """Debian packages laid out side by side, not installed: enough to run programs in."""
     if os.geteuid() != 0:
         raise Skip("that takes root")
-    if shutil.which("mmdebstrap") is None and not install(["mmdebstrap"]):
+    if shutil.which("mmdebstrap") is None:
         raise Skip("mmdebstrap cannot be installed")
     sh(["mmdebstrap", "--variant=extract", "--include=" + ",".join(IN_ROOT), SUITE, str(root), MIRROR])
     (root / "etc/passwd").write_text(
@@ -123,7 +137,6 @@ def tree(root):
     for name in ("dropbear", "openssl", "sshd", "nginx"):
         if not any((root / folder / name).exists() for folder in ("usr/bin", "usr/sbin")):
             raise Skip(f"{name} is not in it")
-    (root / "ready").write_text(SUITE)
 
 
 def certificates(folder):
@@ -164,4 +177,3 @@ def certificates(folder):
     for file in folder.glob("*.pem"):
         if file.stem.isdigit() or len(file.stem) > 20:
             file.unlink()
-    (folder / "ready").write_text("")

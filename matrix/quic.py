@@ -1,7 +1,5 @@
 """Handshakes of QUIC by nginx, OpenSSL and aioquic."""
 
-import shutil
-
 from stage import Skip
 
 PORT = 4433
@@ -24,7 +22,6 @@ http {{
 
 def nginx(stage, row):
     """nginx and `openssl s_client -quic`. `server`: directives of nginx; `client`: arguments of the client."""
-    (stage.root or stage.folder).exists()
     program = stage.newer(["/usr/sbin/nginx"])
     (stage.folder / "nginx.conf").write_text(NGINX.format(port=PORT, more=row.get("server", "")))
     stage.start([*program, "-e", "stderr", "-c", "/matrix/nginx.conf"], udp=PORT)
@@ -36,9 +33,7 @@ def nginx(stage, row):
 
 def aioquic(stage, row):
     """aioquic with itself, in one process. `what`: see aioquic_talk.py."""
-    python = stage.files / "venv/bin/python"
-    if not python.exists():
-        raise Skip("aioquic cannot be installed")
-    said = stage.run([str(python), str(stage.here / "aioquic_talk.py"), row["what"], str(PORT)], say=b"", linger=10)
+    program = stage.python(str(stage.here / "aioquic_talk.py"), row["what"], str(PORT))
+    said = stage.run(**program, say=b"", linger=10)
     if "done" not in said:
         raise Skip(f"aioquic did not come to its end: {said.strip().splitlines()[-1:]}")

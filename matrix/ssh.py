@@ -73,7 +73,5 @@ asyncio.run(main())
 
 def asyncssh(stage, row):
     """asyncssh with itself. `kex`: the method; `strict`: whether it counts packets strictly."""
-    python = stage.files / "venv/bin/python"
-    if not python.exists():
-        raise Skip("asyncssh cannot be installed")
-    stage.run([str(python), "-c", ASYNCSSH, row["kex"], row.get("strict", "strict")], say=b"", linger=10)
+    program = stage.python("-c", ASYNCSSH, row["kex"], row.get("strict", "strict"))
+    stage.run(**program, say=b"", linger=10)

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,13 @@ class Stage:
         if self.root is None:
             raise Skip("there is no tree of a newer Debian here")
         return ["chroot", str(self.root), "/usr/bin/env", "-C", "/matrix", *command]
+
+    def python(self, *words):
+        """What runs a program of Python with the packages of PyPI, and its environment."""
+        folder = self.files / "python"
+        if not (folder / "ready").exists():
+            raise Skip("packages of PyPI cannot be installed")
+        return {"command": [sys.executable, *words], "env": {"PYTHONPATH": str(folder)}}
 
     def share(self):
         """Shows the folders of the row to the programs of the newer Debian, in this mount namespace alone."""

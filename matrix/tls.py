@@ -74,14 +74,9 @@ def gnutls(stage, row):
 
 def tlslite(stage, row):
     """tlslite-ng, which still knows SSL 3.0 and RC4. `version`, `ciphers`, `macs`, `keys`: what both allow."""
-    python = stage.files / "venv/bin/python"
-    if not python.exists():
-        raise Skip("tlslite-ng cannot be installed")
-    stage.run([str(python), str(stage.here / "tlslite_talk.py"), row["version"], row["ciphers"], row["macs"], row["keys"],
-               "rsa.pem", "rsa.key", str(PORT)], say=b"", linger=DONE)
-
-
-DONE = 10
+    words = [row["version"], row["ciphers"], row["macs"], row["keys"], "rsa.pem", "rsa.key", str(PORT)]
+    program = stage.python(str(stage.here / "tlslite_talk.py"), *words)
+    stage.run(**program, say=b"", linger=10)
 
 
 class Line:
