@@ -1,9 +1,10 @@
 //! Hearing a stream: both directions of a TCP conversation put in order, and lent to an analyzer.
 
-use overheard_ledger::{Account, Exposure, Time};
+use overheard_ledger::{Account, Exposure, HintBody, Time};
 use overheard_tap::limits::MAX_UNDECIDED;
 use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
 
+use crate::beginning::Beginning;
 use crate::direction::{Direction, Piece, Segment};
 use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
 
@@ -61,6 +62,8 @@ pub(crate) struct Stream {
     moment: Moment,
     /// Bytes that may still be lent again because the other side spoke.
     relendable: usize,
+    /// The first bytes, once it is known that nobody recognises them.
+    beginning: Option<Box<Beginning>>,
 }
 
 impl Default for Stream {
@@ -78,6 +81,7 @@ impl Default for Stream {
                 time: Time(0),
             },
             relendable: RELENT_AT_FIRST,
+            beginning: None,
         }
     }
 }
@@ -100,6 +104,9 @@ impl Stream {
         self.moment = segment.moment;
         if self.first.is_none() && segment.length > 0 {
             self.first = Some(side);
+        }
+        if let Some(beginning) = &mut self.beginning {
+            beginning.hear(side, segment.bytes);
         }
         let piece = self.direction(side).segment(&segment, room.books);
         if let Some(Piece { bytes, missing }) = piece {
@@ -146,6 +153,9 @@ impl Stream {
     pub(crate) fn swap(&mut self) {
         self.directions.swap(0, 1);
         self.unread.swap(0, 1);
+        if let Some(beginning) = &mut self.beginning {
+            beginning.swap();
+        }
         self.first = self.first.map(Side::other);
     }
 
@@ -194,7 +204,9 @@ impl Stream {
             State::Heard(mind) => mind.weight(),
             State::Undecided { .. } | State::Over => 0,
         };
+        let beginning = self.beginning.as_deref().map_or(0, Beginning::weight);
         size_of::<Stream>()
+            + beginning
             + client.weight()
             + server.weight()
             + waits(from_client)
@@ -205,6 +217,11 @@ impl Stream {
     /// The protocols recognised, one after the other.
     pub(crate) fn chain(&self) -> Option<String> {
         (!self.chain.is_empty()).then(|| self.chain.join("+"))
+    }
+
+    /// What is to be said of bytes that nobody recognised.
+    pub(crate) fn hint(&self) -> Option<HintBody> {
+        self.beginning.as_ref().and_then(|it| it.hint())
     }
 
     /// What a tap gets: of the protocol that heard last.
@@ -481,6 +498,15 @@ impl Stream {
         }
     }
 
+    /// Keeps the first bytes of what nobody recognises, and of what follows.
+    fn keep_beginning(&mut self) {
+        let mut beginning = Box::<Beginning>::default();
+        for side in [Side::Client, Side::Server] {
+            beginning.hear(side, &self.unread(side).bytes);
+        }
+        self.beginning = Some(beginning);
+    }
+
     /// Books what is unread of a side.
     fn abandon(&mut self, room: &mut Room<'_>, side: Side, account: Account) {
         let unread = self.unread(side);
@@ -573,6 +599,9 @@ impl Stream {
             match room.recognise(&sample, self.tried) {
                 Recognised::NotYet => return false,
                 Recognised::Nobody => {
+                    if self.chain.is_empty() {
+                        self.keep_beginning();
+                    }
                     self.give_up(room, Account::Unrecognised);
                     return false;
                 }

@@ -3,6 +3,7 @@
 //! The rules are given: they stand beside the protocols that they are about. [`judge`] applies them,
 //! and makes one finding of all that says the same.
 
+mod entropy;
 mod general;
 mod servers;
 mod sides;
@@ -210,7 +211,8 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         findings.add(rule, learns, &record.frames, record.time, own);
     }
     let stripped = stripped::hints(&conversations, hints);
-    for hint in hints.iter().chain(&stripped) {
+    let entropy = entropy::hints(&conversations, hints);
+    for hint in hints.iter().chain(&stripped).chain(&entropy) {
         if let HintBody::Observed { rule, learns } = &hint.body
             && let Some(rule) = by_id.get(rule)
         {

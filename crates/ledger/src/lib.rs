@@ -14,7 +14,7 @@ mod rule;
 mod time;
 
 pub use exposure::{Exposure, Severity};
-pub use hint::{Hint, HintBody, SERVER};
+pub use hint::{Hint, HintBody, MAX_BEGINNING, SERVER};
 pub use masked::{Masked, Reveal, mask_query};
 pub use post_quantum::PostQuantum;
 pub use record::{

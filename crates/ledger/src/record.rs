@@ -302,15 +302,23 @@ pub struct Handshake {
     /// Groups or methods that the client offered, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offered_key_exchange: Vec<String>,
+    /// Whether both sides announced a post-quantum pre-shared key (RFC 8784). Whether they used it does not
+    /// show: `quantum_safe` says nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppk_announced: Option<bool>,
     /// The server's name as the client gave it, lower case, no trailing dot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// The application protocol: chosen by the server where that is visible, else the client's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alpn: Option<String>,
-    /// JA4 fingerprint of the client.
+    /// JA4 fingerprint of the client: of its first ClientHello.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ja4: Option<String>,
+    /// JA4 fingerprint of the second ClientHello, where the server asked for one (HelloRetryRequest) and it
+    /// differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ja4_second: Option<String>,
     /// The client's software as it names itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_software: Option<String>,

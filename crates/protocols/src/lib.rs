@@ -13,6 +13,7 @@ registry::protocols! {
     dns,
     dtls,
     ftp,
+    gquic,
     http,
     http2,
     ike,

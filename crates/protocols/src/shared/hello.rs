@@ -106,7 +106,7 @@ pub struct ClientHello {
     pub extensions: Vec<u16>,
     /// Name of the server, lower case, without trailing dot; never empty.
     pub server_name: Option<String>,
-    /// Application protocols (RFC 7301), in the client's order.
+    /// Application protocols (RFC 7301), in the client's order; a stranger may send empty ones.
     pub alpn: Vec<Vec<u8>>,
     /// Versions of the extension `supported_versions`, as sent.
     pub supported_versions: Vec<u16>,
@@ -328,7 +328,10 @@ impl ServerHello {
                 self.psk_selected = true;
                 self.psk_index = body.u16()?;
             }
-            extension::ALPN => self.alpn = protocols(&mut body)?.into_iter().next(),
+            extension::ALPN => {
+                let mut chosen = protocols(&mut body)?.into_iter();
+                self.alpn = chosen.find(|name| !name.is_empty());
+            }
             _ => {}
         }
         Ok(())
@@ -381,7 +384,7 @@ fn protocols(body: &mut Cursor<'_>) -> Result<Vec<Vec<u8>>, Cut> {
         let name = list.vector8("application protocol")?.rest();
         let grease =
             <[u8; 2]>::try_from(name).is_ok_and(|pair| is_grease(u16::from_be_bytes(pair)));
-        if !grease && !name.is_empty() {
+        if !grease {
             protocols.push(name.to_vec());
         }
     }

@@ -54,7 +54,8 @@ pub fn handshake(
     };
     if let Some(client) = client {
         record.server_name.clone_from(&client.server_name);
-        record.alpn = client.alpn.first().map(|name| label_text(name));
+        let mut wanted = client.alpn.iter().filter(|name| !name.is_empty());
+        record.alpn = wanted.next().map(|name| label_text(name));
         record.offered_key_exchange = client
             .groups
             .iter()

@@ -20,6 +20,8 @@ pub(crate) mod dns_message;
 #[allow(dead_code)]
 pub(crate) mod dns_over_http;
 #[allow(dead_code)]
+pub(crate) mod google_hello;
+#[allow(dead_code)]
 pub(crate) mod handshake_messages;
 #[allow(dead_code)]
 pub(crate) mod handshake_rules;

@@ -6,7 +6,7 @@ use overheard_tap::{Cursor, Cut, Evidence, Notes, Side};
 
 use super::hello::{ClientHello, ServerHello, message};
 use super::key_exchange::{self, Ephemeral};
-use super::{alerts, certificate, iana};
+use super::{alerts, certificate, iana, ja4};
 
 /// The most server names of one conversation that are written down.
 const MAX_SERVER_NAMES: usize = 8;
@@ -18,6 +18,8 @@ pub struct Negotiation {
     /// Who said the ClientHello: not always who opened the conversation.
     caller: Option<Side>,
     client: Option<Box<ClientHello>>,
+    /// Fingerprint of the first ClientHello, once a second one has taken its place.
+    first_ja4: Option<String>,
     server: Option<Box<ServerHello>>,
     /// Whether a HelloRetryRequest was heard.
     retried: bool,
@@ -53,6 +55,7 @@ impl Negotiation {
             protocol,
             caller: None,
             client: None,
+            first_ja4: None,
             server: None,
             retried: false,
             ephemeral: None,
@@ -130,8 +133,8 @@ impl Negotiation {
         Ok(())
     }
 
-    /// Hears a ClientHello. The first one counts, unless the server asked for another one: then that is what
-    /// the server answers, and what JA4 is taken of.
+    /// Hears a ClientHello. The first one counts, until another one follows before the server's choice: the
+    /// server asked for it, and answers it.
     pub fn hear_client(
         &mut self,
         side: Side,
@@ -155,15 +158,23 @@ impl Negotiation {
                 evidence.clone(),
             );
         }
-        let repeated = self.client.is_some() && self.retried && self.server.is_none();
+        // In a stream nothing else can be said twice; what made the server ask may not have been captured.
+        let may_repeat =
+            |before: &ClientHello| self.retried || self.protocol == "tls" && before.offers_tls13();
+        let repeated = self.server.is_none() && self.client.as_deref().is_some_and(may_repeat);
         if repeated && hello.ech_outer {
             self.repeated_ech = Some(if hello.ech_has_key { "grease" } else { "used" });
         }
         if !self.written && (self.client.is_none() || repeated) {
-            let before = self.client.take().and_then(|before| before.server_name);
+            let mut name = hello.server_name.clone();
+            if let Some(before) = self.client.take() {
+                let first = ja4::fingerprint(self.protocol, &before);
+                self.first_ja4 = self.first_ja4.take().or(first);
+                name = before.server_name.or(name);
+            }
             self.caller = self.caller.or(Some(side));
             self.client = Some(Box::new(ClientHello {
-                server_name: before.or(hello.server_name.clone()),
+                server_name: name,
                 ..hello
             }));
             self.evidence.join(evidence);
@@ -244,6 +255,10 @@ impl Negotiation {
         record.certificate = self.certificate.take().map(|certificate| *certificate);
         record.client_certificate = self.client_certificate.take().map(|one| *one);
         self.write_circumstances(&mut record, notes);
+        if let Some(first) = self.first_ja4.take() {
+            let second = record.ja4.replace(first);
+            record.ja4_second = second.filter(|second| record.ja4.as_ref() != Some(second));
+        }
         if self.client.as_ref().is_some_and(|client| client.is_ssl2) {
             // The fingerprint is of hellos in records of TLS.
             record.ja4 = None;
