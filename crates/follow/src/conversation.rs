@@ -1,7 +1,7 @@
 //! One conversation: who, when, how much, and what hears it.
 
 use overheard_ledger::{
-    Account, Conversation as ConversationRecord, Endpoint, Exposure, Record, Time,
+    Account, Conversation as ConversationRecord, Endpoint, Exposure, Hint, Record, Time,
 };
 use overheard_tap::{Keys, Notebook, Over, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
@@ -531,7 +531,7 @@ impl Conversation {
             Account::Unrecognised
         };
         self.take_back();
-        let (mut chain, mut exposure) = (None, Exposure::Unknown);
+        let (mut chain, mut exposure, mut unrecognised) = (None, Exposure::Unknown, None);
         match std::mem::replace(&mut self.talk, Talk::Quiet) {
             Talk::Quiet => {}
             Talk::Stream(mut stream) => {
@@ -541,11 +541,13 @@ impl Conversation {
                     let _ = stream.finish(&mut self.room(Over::Stream, surroundings), left);
                 }
                 (chain, exposure) = (stream.chain(), stream.exposure());
+                unrecognised = stream.hint();
             }
             Talk::Datagrams(mut datagrams) => {
                 let moment = self.last;
                 datagrams.finish(&mut self.room(Over::Datagram, surroundings), moment);
                 (chain, exposure) = (datagrams.chain(), datagrams.exposure());
+                unrecognised = datagrams.hint();
             }
         }
         if !surroundings.opening.is_empty() {
@@ -555,6 +557,15 @@ impl Conversation {
             .inside
             .take()
             .map(|inside| inside.finish(&mut self.within(surroundings)));
+        surroundings
+            .book
+            .hints
+            .extend(unrecognised.map(|body| Hint {
+                conversation: self.id,
+                frames: vec![self.id],
+                time: self.start,
+                body,
+            }));
         let conflict = self
             .books
             .conflicts

@@ -1,12 +1,12 @@
 //! Hearing datagrams: several protocols may share a conversation (RFC 7983), so every datagram is
 //! offered to those that hear already before new ones are asked.
 
-use overheard_ledger::{Account, Exposure};
+use overheard_ledger::{Account, Exposure, HintBody, Time};
 use overheard_tap::limits::{MAX_ANALYZERS, MAX_PROBED_DATAGRAMS};
 use overheard_tap::{Chunk, Over, Sample, Side, Step};
 
+use crate::beginning::Beginning;
 use crate::hearing::{Mind, Moment, Recognised, Room, bit};
-use overheard_ledger::Time;
 
 /// A datagram that arrived.
 pub(crate) struct Arrival<'a> {
@@ -29,6 +29,8 @@ pub(crate) struct Datagrams {
     probed: u32,
     /// Sides of which a mind said that all that follows is sealed.
     sealed: [bool; 2],
+    /// The first bytes, while nobody recognises them.
+    beginning: Option<Box<Beginning>>,
 }
 
 impl Datagrams {
@@ -60,11 +62,16 @@ impl Datagrams {
             match self.find(room, arrival) {
                 Found::Reversed => return true,
                 Found::Heard => {
+                    self.beginning = None;
                     room.books.accounts.add(Account::Missing, missing);
                     return false;
                 }
                 Found::Nobody => {}
             }
+        }
+        if self.minds.is_empty() {
+            let beginning = self.beginning.get_or_insert_default();
+            beginning.hear(side, bytes);
         }
         room.books
             .accounts
@@ -151,12 +158,17 @@ impl Datagrams {
 
     /// Memory that it takes, in bytes.
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Datagrams>() + self.minds.iter().map(Mind::weight).sum::<usize>()
+        size_of::<Datagrams>()
+            + self.minds.iter().map(Mind::weight).sum::<usize>()
+            + self.beginning.as_deref().map_or(0, Beginning::weight)
     }
 
     /// Exchanges client and server.
     pub(crate) fn swap(&mut self) {
         self.sealed.reverse();
+        if let Some(beginning) = &mut self.beginning {
+            beginning.swap();
+        }
     }
 
     /// Tells every mind that nothing more comes.
@@ -177,6 +189,11 @@ impl Datagrams {
             .map(|mind| mind.protocol.name)
             .collect();
         (!names.is_empty()).then(|| names.join("+"))
+    }
+
+    /// What is to be said of bytes that nobody recognised.
+    pub(crate) fn hint(&self) -> Option<HintBody> {
+        self.beginning.as_ref().and_then(|it| it.hint())
     }
 
     /// What a tap gets: what it gets of the protocol that most bytes belong to.

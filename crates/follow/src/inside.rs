@@ -60,7 +60,7 @@ pub(crate) struct Unsealing {
 }
 
 /// Where the sealed bytes of a side begin.
-pub(crate) struct Beginning<'a> {
+pub(crate) struct SealedFrom<'a> {
     /// The first of them.
     pub(crate) bytes: &'a [u8],
     /// Bytes after them that the snap length cut off.
@@ -88,7 +88,7 @@ impl Unsealing {
         &mut self,
         room: &mut Room<'_>,
         side: Side,
-        beginning: &Beginning<'_>,
+        from: &SealedFrom<'_>,
         held: impl Iterator<Item = (u32, &'h Held)>,
     ) {
         if self.has_begun(side) {
@@ -97,13 +97,11 @@ impl Unsealing {
         if let Some(begun) = self.begun.get_mut(side.index()) {
             *begun = true;
         }
-        let &Beginning {
+        let &SealedFrom {
             bytes, cut, moment, ..
-        } = beginning;
+        } = from;
         let length = bytes.len() as u64 + cut;
-        let first = beginning
-            .sequence
-            .wrapping_sub((length & 0xffff_ffff) as u32);
+        let first = from.sequence.wrapping_sub((length & 0xffff_ffff) as u32);
         self.stream.begin(side, first.wrapping_sub(1));
         let segment = |sequence, bytes, length, moment| Segment {
             sequence,

@@ -5,6 +5,7 @@
 //! analyzers hear them. Shards share nothing, and their number does not depend on the number of
 //! threads: so the answer is the same with 1 thread or 16 (law 2).
 
+mod beginning;
 mod books;
 mod budget;
 mod community_id;

@@ -1,12 +1,13 @@
 //! Hearing a stream: both directions of a TCP conversation put in order, and lent to an analyzer.
 
-use overheard_ledger::{Account, Exposure, Time};
+use overheard_ledger::{Account, Exposure, HintBody, Time};
 use overheard_tap::limits::MAX_UNDECIDED;
 use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
 
+use crate::beginning::Beginning;
 use crate::direction::{Direction, Piece, Segment};
 use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
-use crate::inside::{Beginning, Unsealing};
+use crate::inside::{SealedFrom, Unsealing};
 
 /// The most protocols that a stream may become one after the other.
 const MAX_CHAIN: usize = 8;
@@ -66,6 +67,8 @@ pub(crate) struct Stream {
     unsealing: Option<Box<Unsealing>>,
     /// Bytes behind those that are being delivered of a side that the snap length cut off.
     cut: [u64; 2],
+    /// The first bytes, once it is known that nobody recognises them.
+    beginning: Option<Box<Beginning>>,
 }
 
 impl Default for Stream {
@@ -85,6 +88,7 @@ impl Default for Stream {
             relendable: RELENT_AT_FIRST,
             unsealing: None,
             cut: [0; 2],
+            beginning: None,
         }
     }
 }
@@ -118,6 +122,9 @@ impl Stream {
         }
         if let Some(unsealing) = &mut self.unsealing {
             unsealing.segment(room, side, &segment);
+        }
+        if let Some(beginning) = &mut self.beginning {
+            beginning.hear(side, segment.bytes);
         }
         let piece = self.direction(side).segment(&segment, room.books);
         if let Some(Piece { bytes, missing }) = piece {
@@ -170,6 +177,9 @@ impl Stream {
     pub(crate) fn swap(&mut self) {
         self.directions.swap(0, 1);
         self.unread.swap(0, 1);
+        if let Some(beginning) = &mut self.beginning {
+            beginning.swap();
+        }
         self.first = self.first.map(Side::other);
     }
 
@@ -221,7 +231,9 @@ impl Stream {
             State::Heard(mind) => mind.weight(),
             State::Undecided { .. } | State::Over => 0,
         };
+        let beginning = self.beginning.as_deref().map_or(0, Beginning::weight);
         size_of::<Stream>()
+            + beginning
             + client.weight()
             + server.weight()
             + waits(from_client)
@@ -241,6 +253,11 @@ impl Stream {
     /// The protocols recognised, one after the other.
     pub(crate) fn chain(&self) -> Option<String> {
         (!self.chain.is_empty()).then(|| self.chain.join("+"))
+    }
+
+    /// What is to be said of bytes that nobody recognised.
+    pub(crate) fn hint(&self) -> Option<HintBody> {
+        self.beginning.as_ref().and_then(|it| it.hint())
     }
 
     /// What a tap gets: of the protocol that heard last.
@@ -502,13 +519,13 @@ impl Stream {
         };
         let cut = self.cut.get(side.index()).copied().unwrap_or_default();
         let direction = self.direction(side);
-        let beginning = Beginning {
+        let from = SealedFrom {
             bytes: sealed,
             cut,
             sequence: direction.sequence(),
             moment,
         };
-        unsealing.begin(room, side, &beginning, direction.waiting());
+        unsealing.begin(room, side, &from, direction.waiting());
         self.unsealing = Some(unsealing);
     }
 
@@ -543,6 +560,15 @@ impl Stream {
         if matches!(&self.state, State::Undecided { .. }) {
             self.state = State::Over;
         }
+    }
+
+    /// Keeps the first bytes of what nobody recognises, and of what follows.
+    fn keep_beginning(&mut self) {
+        let mut beginning = Box::<Beginning>::default();
+        for side in [Side::Client, Side::Server] {
+            beginning.hear(side, &self.unread(side).bytes);
+        }
+        self.beginning = Some(beginning);
     }
 
     /// Books what is unread of a side.
@@ -637,6 +663,9 @@ impl Stream {
             match room.recognise(&sample, self.tried) {
                 Recognised::NotYet => return false,
                 Recognised::Nobody => {
+                    if self.chain.is_empty() {
+                        self.keep_beginning();
+                    }
                     self.give_up(room, Account::Unrecognised);
                     return false;
                 }

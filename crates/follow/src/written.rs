@@ -94,7 +94,8 @@ impl Written {
             .iter()
             .map(|hint| match &hint.body {
                 HintBody::Resolved { .. } => Use::Common,
-                HintBody::Expect { .. } => Use::Telling,
+                HintBody::HighEntropy { .. } => Use::Common,
+                HintBody::Expect { .. } | HintBody::Part { .. } => Use::Telling,
                 HintBody::Observed { rule, .. } => {
                     let count = sentences.entry(rule).or_default();
                     *count += 1;

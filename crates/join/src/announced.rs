@@ -114,7 +114,7 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>, places: &mut 
             continue;
         };
         match exposure {
-            None => unrecognise(conversation),
+            None => unrecognise(conversation, "rtp"),
             Some(Exposure::Unknown) => {}
             Some(exposure) => {
                 conversation.exposure = exposure;
@@ -166,12 +166,12 @@ fn describe(media: &mut Media, announcement: &Announcement<'_>) {
     }
 }
 
-/// Takes back that a conversation was media: what was read of it was not understood.
-fn unrecognise(conversation: &mut overheard_ledger::Conversation) {
+/// Takes back that a conversation was of a protocol: what was read of it was not understood.
+pub(crate) fn unrecognise(conversation: &mut overheard_ledger::Conversation, protocol: &str) {
     let Some(chain) = &conversation.protocol else {
         return;
     };
-    let rest: Vec<&str> = chain.split('+').filter(|name| *name != "rtp").collect();
+    let rest: Vec<&str> = chain.split('+').filter(|name| *name != protocol).collect();
     if rest.is_empty() {
         conversation.protocol = None;
         conversation.exposure = Exposure::Unknown;

@@ -2,11 +2,12 @@
 //!
 //! [`join`] looks at all records and hints of a capture together: an answer of DNS names the address
 //! that another conversation goes to, SDP tells what an RTP stream is, FTP's control connection tells
-//! what a data connection carries.
+//! what a data connection carries, an SPI of IKE tells which tunnel ESP at another port belongs to.
 
 mod announced;
 mod calls;
 mod names;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
     names::attach(records, hints, &places);
     announced::apply(records, hints, places);
     calls::merge(records);
+    parts::apply(records, hints);
 }
 
 /// Where the conversations stand among the records, by id.

@@ -1,5 +1,5 @@
 use overheard_ledger::{
-    Accounts, Call, CallState, Endpoint, Exposure, HintBody, Media, Name, Time,
+    Accounts, Call, CallState, Endpoint, Exposure, Handshake, HintBody, Media, Name, Time,
 };
 
 use super::*;
@@ -202,4 +202,124 @@ fn a_call_seen_twice_is_told_once() {
         (call.state, call.start, call.answer),
         (CallState::Answered, Some(Time(3)), Some(Time(9)))
     );
+}
+
+fn part(conversation: u64, of: &'static str, id: &[u8], guess: bool) -> Hint {
+    let id = id.to_vec();
+    hint(conversation, HintBody::Part { of, id, guess })
+}
+
+fn unsealed(id: u64, server: &str, protocol: &str, exposure: Exposure) -> Record {
+    let mut record = conversation(id, server, Some(protocol));
+    if let Body::Conversation(conversation) = &mut record.body {
+        conversation.exposure = exposure;
+        conversation.accounts = Accounts {
+            unrecognised: 100,
+            ..Accounts::default()
+        };
+    }
+    record
+}
+
+fn ike(id: u64, offered: &[&str], chosen: Option<&str>) -> Record {
+    let handshake = Handshake {
+        protocol: "ikev2".into(),
+        offered_key_exchange: offered.iter().map(|&name| name.to_owned()).collect(),
+        client_software: (!offered.is_empty()).then(|| "strongSwan".to_owned()),
+        key_exchange: chosen.map(str::to_owned),
+        ..Handshake::default()
+    };
+    Record {
+        body: handshake.into(),
+        conversation: Some(id),
+        frames: vec![id],
+        time: Some(Time(id)),
+    }
+}
+
+#[test]
+fn an_exchange_that_changes_ports_is_one() {
+    let mut records = vec![
+        unsealed(1, "192.0.2.25:500", "ike", Exposure::Unknown),
+        ike(1, &["Curve25519"], None),
+        unsealed(2, "192.0.2.25:4500", "ike", Exposure::Harvest),
+        ike(2, &[], Some("Curve25519")),
+        // Another association that was never answered.
+        unsealed(3, "192.0.2.26:500", "ike", Exposure::Unknown),
+        ike(3, &["Curve25519"], None),
+    ];
+    let hints = [
+        part(1, "ike", &[7; 8], false),
+        part(2, "ike", &[7; 8], false),
+        part(3, "ike", &[8; 8], false),
+    ];
+    join(&mut records, &hints);
+    let exposures: Vec<Exposure> = (1..=3)
+        .map(|id| the_conversation(&records, id).exposure)
+        .collect();
+    assert_eq!(
+        exposures,
+        [Exposure::Harvest, Exposure::Harvest, Exposure::Unknown]
+    );
+    let handshakes: Vec<_> = records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Handshake(handshake) => Some((&record.frames[..], &**handshake)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(handshakes.len(), 2);
+    let (frames, whole) = handshakes[0];
+    assert_eq!(frames, &[1, 2]);
+    assert_eq!(whole.offered_key_exchange, ["Curve25519"]);
+    assert_eq!(whole.key_exchange.as_deref(), Some("Curve25519"));
+    assert_eq!(whole.client_software.as_deref(), Some("strongSwan"));
+    assert_eq!(handshakes[1].0, &[3]);
+}
+
+#[test]
+fn esp_is_sealed_as_ike_between_the_same_hosts_agreed() {
+    let esp = |id: u64, server: &str| {
+        let mut record = conversation(id, server, None);
+        if let Body::Conversation(conversation) = &mut record.body {
+            conversation.transport = "ip-50".into();
+            conversation.exposure = Exposure::Unknown;
+        }
+        record
+    };
+    let mut records = vec![
+        unsealed(1, "192.0.2.25:500", "ike", Exposure::Sealed),
+        esp(2, "192.0.2.25:0"),
+        esp(3, "192.0.2.26:0"),
+        conversation(4, "192.0.2.25:80", Some("http")),
+    ];
+    join(&mut records, &[]);
+    assert_eq!(the_conversation(&records, 2).exposure, Exposure::Sealed);
+    assert_eq!(the_conversation(&records, 3).exposure, Exposure::Unknown);
+    assert_eq!(the_conversation(&records, 4).exposure, Exposure::Open);
+}
+
+#[test]
+fn a_connection_that_moved_is_known_by_its_id_at_its_server() {
+    let begun = || unsealed(1, "192.0.2.25:443", "quic", Exposure::Harvest);
+    let id = *b"an id of";
+    let cases = [
+        (&b"an id of and more"[..], "192.0.2.25:443", true),
+        (b"an id oF and more", "192.0.2.25:443", false),
+        (b"an id of and more", "192.0.2.26:443", false),
+        (b"an id", "192.0.2.25:443", false),
+    ];
+    for (bytes, server, belongs) in cases {
+        let mut records = vec![begun(), unsealed(2, server, "quic", Exposure::Unknown)];
+        join(
+            &mut records,
+            &[part(1, "quic", &id, false), part(2, "quic", bytes, true)],
+        );
+        let found = the_conversation(&records, 2);
+        assert_eq!(found.protocol.is_some(), belongs, "{bytes:?} {server}");
+        assert_eq!(found.exposure == Exposure::Harvest, belongs);
+        let accounts = found.accounts;
+        assert_eq!(accounts.sealed == 100, belongs);
+        assert_eq!(accounts.total(), 100);
+    }
 }

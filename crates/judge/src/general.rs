@@ -38,6 +38,20 @@ pub static RULES: &[Rule] = &[
                   Endpoints, times and sizes are visible in any case.",
     },
     Rule {
+        id: crate::entropy::RULE,
+        title: "High-entropy traffic that the tap could not place",
+        severity: Severity::Info,
+        exposure: Exposure::Unknown,
+        // The bytes are not part of the ledger.
+        when: When::Observed,
+        remedy: "Find out which program this is, and by what key exchange it seals.",
+        standard: "RFC 7624 section 3; RFC 6973 section 5",
+        explain: "The bytes are spread evenly from the first one on, as those of a cipher are, and no protocol that overheard \
+                  knows begins so: a protocol built on Noise, an obfuscated tunnel, or a compressed file. Whether it holds \
+                  against a stolen key or a quantum computer does not show. Endpoints, times and sizes are visible in any \
+                  case.",
+    },
+    Rule {
         id: crate::stripped::RULE,
         title: "Offer of encryption that disappears",
         severity: Severity::High,

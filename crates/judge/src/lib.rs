@@ -3,7 +3,10 @@
 //! The rules are given: they stand beside the protocols that they are about. [`judge`] applies them,
 //! and makes one finding of all that says the same.
 
+mod entropy;
 mod general;
+mod servers;
+mod sides;
 mod stripped;
 #[cfg(test)]
 mod tests;
@@ -16,7 +19,10 @@ use overheard_ledger::{
     When,
 };
 
+use sides::Aimed;
+
 pub use general::RULES;
+pub use servers::{Client, Generation, KeyExchanges, OldVersions, Server, Servers, Side};
 
 /// The most findings that one rule makes; what goes beyond is told by the last one's count.
 const MAX_FINDINGS_OF_A_RULE: usize = 200;
@@ -29,6 +35,8 @@ struct Gathered<'a> {
     frames: Vec<u64>,
     time: Option<Time>,
     conversations: Vec<u64>,
+    /// The side that it is about, where all handshakes with the server tell it.
+    aimed: Option<Aimed>,
 }
 
 impl Gathered<'_> {
@@ -92,6 +100,7 @@ impl<'a> Findings<'a> {
                     frames: Vec::new(),
                     time: None,
                     conversations: Vec::new(),
+                    aimed: None,
                 });
                 of_rule.last
             }
@@ -148,7 +157,8 @@ fn apply<'a>(
 }
 
 /// Applies rules to records (in the ledger's order) and hints. Equal sentences of one rule become one
-/// finding with a count; findings come worst first. They do not depend on the number of `threads`.
+/// finding with a count; findings come worst first. Where all handshakes with a server tell which side keeps both
+/// from something better, title and remedy say so. They do not depend on the number of `threads`.
 pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize) -> Vec<Record> {
     let conversations: HashMap<u64, &Conversation> = records
         .iter()
@@ -201,7 +211,8 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         findings.add(rule, learns, &record.frames, record.time, own);
     }
     let stripped = stripped::hints(&conversations, hints);
-    for hint in hints.iter().chain(&stripped) {
+    let entropy = entropy::hints(&conversations, hints);
+    for hint in hints.iter().chain(&stripped).chain(&entropy) {
         if let HintBody::Observed { rule, learns } = &hint.body
             && let Some(rule) = by_id.get(rule)
         {
@@ -219,6 +230,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         }
     }
     let mut gathered = findings.gathered;
+    aim(&mut gathered, records, &conversations);
     gathered.sort_by(|one, other| {
         (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
             one.rule.severity,
@@ -230,6 +242,30 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
     gathered.into_iter().map(into_record).collect()
 }
 
+/// Says which side is to be upgraded, where the handshakes tell.
+fn aim(
+    gathered: &mut [Gathered<'_>],
+    records: &[Record],
+    conversations: &HashMap<u64, &Conversation>,
+) {
+    let is_about_sides = |finding: &&mut Gathered<'_>| sides::is_about_sides(finding.rule.id);
+    let mut findings = gathered.iter_mut().filter(is_about_sides).peekable();
+    if findings.peek().is_none() {
+        return;
+    }
+    let servers = Servers::among(records, conversations);
+    for finding in findings {
+        let mut ids = finding.conversations.iter();
+        let server = ids.find_map(|id| servers.of_conversation(*id));
+        let Some(aimed) = server.and_then(|server| sides::aimed(finding.rule.id, server)) else {
+            continue;
+        };
+        finding.learns.push_str("; ");
+        finding.learns.push_str(&aimed.because);
+        finding.aimed = Some(aimed);
+    }
+}
+
 fn into_record(gathered: Gathered<'_>) -> Record {
     let Gathered {
         rule,
@@ -238,15 +274,20 @@ fn into_record(gathered: Gathered<'_>) -> Record {
         frames,
         time,
         mut conversations,
+        aimed,
     } = gathered;
     conversations.sort_unstable();
+    let (title, remedy) = match aimed {
+        Some(aimed) => (format!("{}: {}", rule.title, aimed.title), aimed.remedy),
+        None => (rule.title.to_owned(), rule.remedy),
+    };
     let finding = Finding {
         rule: rule.id.to_owned(),
-        title: rule.title.to_owned(),
+        title,
         severity: rule.severity,
         exposure: rule.exposure,
         learns,
-        remedy: rule.remedy.to_owned(),
+        remedy: remedy.to_owned(),
         standard: rule.standard.to_owned(),
         count,
         conversations,

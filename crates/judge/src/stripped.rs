@@ -10,22 +10,27 @@ pub(crate) const RULE: &str = "encryption-offer-disappears";
 
 /// How the ids of rules end that say that a server did not offer to encrypt, or did, by the protocol that they
 /// begin with.
-const NOT_OFFERED: &str = "-starttls-not-offered";
-const IGNORED: &str = "-starttls-ignored";
+const NOT_OFFERED: [&str; 2] = ["-starttls-not-offered", "-tls-not-offered"];
+const IGNORED: [&str; 2] = ["-starttls-ignored", "-tls-ignored"];
+
+/// The protocol that the id of a rule with one of these ends begins with.
+fn protocol_of(rule: &'static str, ends: [&str; 2]) -> Option<&'static str> {
+    ends.iter().find_map(|end| rule.strip_suffix(end))
+}
 
 /// What follows from these conversations and hints: one hint for each conversation without the offer, where the
 /// server made it in another one.
 pub(crate) fn hints(conversations: &HashMap<u64, &Conversation>, hints: &[Hint]) -> Vec<Hint> {
     let missing: Vec<(&Hint, &str)> = hints
         .iter()
-        .filter_map(|hint| Some((hint, observed(hint)?.strip_suffix(NOT_OFFERED)?)))
+        .filter_map(|hint| Some((hint, protocol_of(observed(hint)?, NOT_OFFERED)?)))
         .collect();
     if missing.is_empty() {
         return Vec::new();
     }
     // Offered and left alone, or offered and taken: then the conversation went on in TLS.
     let ignored = hints.iter().filter_map(|hint| {
-        let protocol = observed(hint)?.strip_suffix(IGNORED)?;
+        let protocol = protocol_of(observed(hint)?, IGNORED)?;
         Some((conversations.get(&hint.conversation)?.server, protocol))
     });
     let taken = conversations.values().filter_map(|conversation| {

@@ -139,3 +139,44 @@ fn an_offer_that_disappears_for_one_client_is_told() {
         .collect();
     assert_eq!(found, [("encryption-offer-disappears", &[2][..])]);
 }
+
+#[test]
+fn what_stays_unrecognised_and_looks_like_a_cipher_is_told_with_its_server_and_bytes() {
+    let conversation = |id: u64, protocol: &str| {
+        let line = format!(
+            r#"{{"kind":"conversation","id":{id},"transport":"tcp","client":{{"ip":"192.0.2.10","port":40000}},"server":{{"ip":"192.0.2.25","port":9735}},"packets":[1,1],"bytes":[1,1],"start":"2026-01-01T09:00:00Z","end":"2026-01-01T09:00:00Z",{protocol}"exposure":"unknown","accounts":{{"read":0,"sealed":0,"unrecognised":700,"malformed":0,"missing":0,"duplicate":0,"limited":0}},"frames":[{id}]}}"#
+        );
+        serde_json::from_str::<Record>(&line).unwrap()
+    };
+    let records = [
+        conversation(1, ""),
+        conversation(2, ""),
+        conversation(3, r#""protocol":"ftp-data","#),
+    ];
+    let looked_at = |id: u64, client: &[u8]| Hint {
+        conversation: id,
+        frames: vec![id],
+        time: Time(id),
+        body: HintBody::HighEntropy {
+            client: client.to_vec(),
+            server: Vec::new(),
+        },
+    };
+    let hints = [
+        looked_at(1, b"\xa7\x10\x9b"),
+        looked_at(2, b"\x1f\x8b\x08"),
+        looked_at(3, b"\xa7\x10\x9b"),
+    ];
+    let rules: Vec<&Rule> = RULES.iter().collect();
+    let judged = judge(&records, &hints, &rules, 1);
+    let found: Vec<_> = judged
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Finding(finding) => Some((finding.learns.as_str(), &finding.conversations[..])),
+            _ => None,
+        })
+        .collect();
+    let learns =
+        "Who talks to 192.0.2.25:9735, when, and how much: 700 bytes, high-entropy, unrecognised";
+    assert_eq!(found, [(learns, &[1][..])]);
+}

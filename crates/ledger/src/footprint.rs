@@ -59,6 +59,7 @@ impl Body {
                         &handshake.server_name,
                         &handshake.alpn,
                         &handshake.ja4,
+                        &handshake.ja4_second,
                         &handshake.client_software,
                         &handshake.server_software,
                     ]
@@ -137,6 +138,8 @@ impl Hint {
                         .map(|(key, value)| 2 * size_of::<String>() + text(key) + text(value))
                         .sum::<usize>()
             }
+            HintBody::Part { id, .. } => id.len() + OVERHEAD,
+            HintBody::HighEntropy { client, server } => client.len() + server.len() + 2 * OVERHEAD,
             HintBody::Observed { learns, .. } => text(learns),
         };
         size_of::<Hint>() + OVERHEAD + size_of_val(self.frames.as_slice()) + body

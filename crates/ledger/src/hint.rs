@@ -8,6 +8,9 @@ use crate::{Endpoint, Time};
 /// the address.
 pub const SERVER: &str = "{server}";
 
+/// The most bytes of each side that [`HintBody::HighEntropy`] keeps.
+pub const MAX_BEGINNING: usize = 32;
+
 /// Something a conversation says that explains another one, or that a rule wants to know. Hints are
 /// the input of `join` and `judge`; they are not part of the ledger.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +47,26 @@ pub enum HintBody {
         /// Further facts for the record that the other conversation becomes: the codecs of SDP as
         /// (payload type, name), or one ("STOR", "") that says which way a file goes.
         details: Vec<(String, String)>,
+    },
+    /// The conversation is a part of something that other conversations may be parts of too: an association
+    /// of IKE, which changes ports, or a connection of QUIC, which may change addresses.
+    Part {
+        /// The protocol whose id it is, as registered.
+        of: &'static str,
+        /// The id: the SPI of the initiator, the connection id of the server.
+        id: Vec<u8>,
+        /// Whether the conversation is only taken for this protocol: `id` holds the bytes that the id of a
+        /// connection would begin, and where no other conversation has one that they begin with, nobody
+        /// recognised this one.
+        guess: bool,
+    },
+    /// Nobody recognised the conversation, and its bytes are spread evenly from the first one on, as those of a
+    /// cipher or of a compressed file are.
+    HighEntropy {
+        /// The first bytes that the client said, at most [`MAX_BEGINNING`].
+        client: Vec<u8>,
+        /// The first bytes that the server said, likewise.
+        server: Vec<u8>,
     },
     /// A rule with [`crate::When::Observed`] holds for this conversation.
     Observed {

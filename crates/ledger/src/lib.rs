@@ -8,13 +8,15 @@ mod exposure;
 mod footprint;
 mod hint;
 mod masked;
+mod post_quantum;
 mod record;
 mod rule;
 mod time;
 
 pub use exposure::{Exposure, Severity};
-pub use hint::{Hint, HintBody, SERVER};
+pub use hint::{Hint, HintBody, MAX_BEGINNING, SERVER};
 pub use masked::{Masked, Reveal, mask_query};
+pub use post_quantum::PostQuantum;
 pub use record::{
     Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential,
     Endpoint, Finding, Handshake, Line, MAX_EVIDENCE, Media, Message, Name, Object, Opened, Record,

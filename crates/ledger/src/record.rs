@@ -341,15 +341,23 @@ pub struct Handshake {
     /// Groups or methods that the client offered, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub offered_key_exchange: Vec<String>,
+    /// Whether both sides announced a post-quantum pre-shared key (RFC 8784). Whether they used it does not
+    /// show: `quantum_safe` says nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppk_announced: Option<bool>,
     /// The server's name as the client gave it, lower case, no trailing dot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// The application protocol: chosen by the server where that is visible, else the client's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alpn: Option<String>,
-    /// JA4 fingerprint of the client.
+    /// JA4 fingerprint of the client: of its first ClientHello.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ja4: Option<String>,
+    /// JA4 fingerprint of the second ClientHello, where the server asked for one (HelloRetryRequest) and it
+    /// differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ja4_second: Option<String>,
     /// The client's software as it names itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_software: Option<String>,
@@ -359,6 +367,25 @@ pub struct Handshake {
     /// Whether an earlier session was resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumed: Option<bool>,
+    /// Whether the server asked the client to begin again with another group (HelloRetryRequest).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried: Option<bool>,
+    /// Whether the client sent data before the server's answer (0-RTT), which is never forward secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_data: Option<bool>,
+    /// Name of the alert that ended it before anything was sealed: there is no conversation behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Compression below the seal, which lets lengths tell contents (CRIME): `DEFLATE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<String>,
+    /// What is known of an encrypted client hello (RFC 9849): `offered` (it may be GREASE, which looks the same),
+    /// `grease`, `used` (the server's name above is only the outer one), `refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted_client_hello: Option<String>,
+    /// The kind of host key that was agreed on (SSH): `ssh-ed25519`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
     /// Whether the server's long-term key alone does not open it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward_secret: Option<bool>,
@@ -368,6 +395,9 @@ pub struct Handshake {
     /// The server's certificate, where it passes in clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
+    /// The client's certificate, likewise: who logs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<Certificate>,
 }
 
 /// An X.509 certificate, as far as it matters here (RFC 5280).

@@ -103,6 +103,8 @@ pub enum Format {
     Json,
     /// For a ticket or a wiki
     Markdown,
+    /// Cryptography bill of materials: CycloneDX 1.6 as JSON
+    Cbom,
 }
 
 /// A severity, on the command line.

@@ -134,6 +134,7 @@ fn print(report: &Report<'_>, format: Format) -> Result<()> {
         }
         Format::Json => writeln!(out, "{}", report.json())?,
         Format::Markdown => write!(out, "{}", report.markdown())?,
+        Format::Cbom => write!(out, "{}", report.cbom())?,
     }
     out.flush()?;
     Ok(())

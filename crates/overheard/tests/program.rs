@@ -150,6 +150,53 @@ fn no_output_holds_a_secret_unless_it_is_revealed() {
 }
 
 #[test]
+fn the_bill_of_materials_is_of_the_capture_alone() {
+    let bill = |threads: &str| {
+        let output = run(&[
+            "report",
+            "--format",
+            "cbom",
+            "--threads",
+            threads,
+            &demo_text(),
+        ]);
+        assert!(output.status.success());
+        output.stdout
+    };
+    let one = bill("1");
+    assert_eq!(one, bill("4"));
+    let ledger = records(&run(&["ledger", &demo_text()]).stdout);
+    let bill: Value = serde_json::from_slice(&one).unwrap();
+    assert_eq!(bill["bomFormat"], "CycloneDX");
+    assert_eq!(
+        bill["metadata"]["timestamp"], ledger[0]["end"],
+        "packet time"
+    );
+    let names: Vec<&str> = bill["components"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    for handshake in of_kind(&ledger, "handshake") {
+        if let Some(method) = handshake["key_exchange"].as_str() {
+            assert!(names.contains(&method), "{method}");
+        }
+    }
+    // Every sealed byte is booked to one thing that opens it.
+    let properties = bill["metadata"]["properties"].as_array().unwrap();
+    let sealed = properties.iter().filter(|one| {
+        let name = one["name"].as_str().unwrap();
+        name.starts_with("overheard:sealed-bytes:")
+    });
+    let bytes = sealed.map(|one| one["value"].as_str().unwrap().parse::<u64>().unwrap());
+    assert_eq!(
+        Some(bytes.sum::<u64>()),
+        ledger[0]["accounts"]["sealed"].as_u64()
+    );
+}
+
+#[test]
 fn the_answer_does_not_depend_on_threads() {
     let demo = demo_text();
     let one = run(&["ledger", "--threads", "1", &demo]).stdout;

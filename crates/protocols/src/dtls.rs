@@ -8,6 +8,7 @@ use overheard_tap::{
 };
 
 use crate::shared::handshake_messages::{is_message, is_wanted};
+use crate::shared::handshake_rules::handshake_rules;
 use crate::shared::hello::message;
 use crate::shared::negotiation::Negotiation;
 use crate::shared::sealing_rules::sealing_rules;
@@ -25,7 +26,24 @@ pub static PROTOCOL: Protocol = Protocol {
     rules: &RULES,
 };
 
-static RULES: [Rule; 5] = sealing_rules!("dtls", "DTLS");
+const SEALING: [Rule; 5] = sealing_rules!("dtls", "DTLS");
+const HANDSHAKE: [Rule; 8] = handshake_rules!("dtls", "DTLS");
+
+static RULES: [Rule; 13] = [
+    SEALING[0],
+    SEALING[1],
+    SEALING[2],
+    SEALING[3],
+    SEALING[4],
+    HANDSHAKE[0],
+    HANDSHAKE[1],
+    HANDSHAKE[2],
+    HANDSHAKE[3],
+    HANDSHAKE[4],
+    HANDSHAKE[5],
+    HANDSHAKE[6],
+    HANDSHAKE[7],
+];
 
 /// Messages of one side that may wait for their fragments at the same time.
 const MAX_UNFINISHED: usize = 3;
@@ -35,6 +53,7 @@ const MAX_PIECES: usize = 64;
 
 mod content {
     pub const CHANGE_CIPHER_SPEC: u8 = 20;
+    pub const ALERT: u8 = 21;
     pub const HANDSHAKE: u8 = 22;
     pub const APPLICATION_DATA: u8 = 23;
     /// A record of DTLS 1.2 with a connection id, whose length only its receiver knows (RFC 9146).
@@ -223,6 +242,11 @@ impl Dtls {
                 }
             }
             content::CHANGE_CIPHER_SPEC => self.talk.change_cipher(side),
+            content::ALERT => {
+                if let &[level, description] = record.body {
+                    self.talk.hear_alert(level, description, &notes.evidence());
+                }
+            }
             _ => {}
         }
     }

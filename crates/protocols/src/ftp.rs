@@ -88,6 +88,16 @@ const RULES: &[Rule] = &[
         standard: "RFC 4217",
         explain: "The client asked for encryption, was refused, and went on in clear: what a man in the middle would bring about looks the same.",
     },
+    Rule {
+        id: "ftp-tls-not-offered",
+        title: "Encryption not offered for files",
+        severity: Severity::High,
+        exposure: Exposure::Open,
+        when: When::Observed,
+        remedy: "Set up TLS on the server, or use SFTP, and set the client to give up rather than go on in clear.",
+        standard: "RFC 4217",
+        explain: "The server said what it can do, and encryption was not among it, or something on the way took it out.",
+    },
 ];
 
 const COMMANDS: &[&[u8]] = &[
@@ -138,7 +148,7 @@ const STARTTLS: starttls::Rules = starttls::Rules {
     what: "A login on",
     refused: "ftp-tls-refused",
     ignored: "ftp-tls-ignored",
-    not_offered: None,
+    not_offered: Some("ftp-tls-not-offered"),
 };
 
 fn probe(sample: &Sample<'_>) -> Probe {
@@ -458,6 +468,7 @@ impl Ftp {
                 self.sealing = false;
                 self.starttls.refused |= reply.no();
             }
+            Some(Verb::Features) => self.starttls.listed |= reply.yes(),
             Some(Verb::Active) if reply.no() => self.data = None,
             Some(Verb::Transfer) => self.transfer = None,
             None if reply.code == 530 => self.login_ends(Some(false), notes),

@@ -2,26 +2,24 @@
 //! hash of what is fetched and sent.
 //!
 //! Each side is a small machine that takes the lines of a head and the bytes of a body as they come.
-//! Who asks and who answers goes by content, not by who opened the conversation. HTTP/2 with prior
-//! knowledge is another protocol.
+//! Who asks and who answers goes by content, not by who opened the conversation. HTTP/2 is another
+//! protocol, also where it is asked for with Upgrade.
 
-use overheard_ledger::Exposure;
+use overheard_ledger::{Exposure, Rule};
 use overheard_tap::{
     Account, Analyzer, Chunk, Cut, Next, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::http_body::{About, Body};
 use crate::shared::http_message::{Look, look};
+use crate::shared::http_rules::http_rules;
 
-mod advice;
 mod exchange;
-mod logins;
-mod message_body;
 mod message_head;
 #[cfg(test)]
 mod tests;
 
 use exchange::Exchange;
-use message_body::Body;
 use message_head::{Head, Length, Start};
 
 /// The protocol's entry in the registry.
@@ -34,8 +32,10 @@ pub static PROTOCOL: Protocol = Protocol {
     exposure: Exposure::Open,
     probe,
     begin: |_| Box::new(Http::default()),
-    rules: advice::RULES,
+    rules: &RULES,
 };
+
+static RULES: [Rule; 6] = http_rules!("http");
 
 /// The longest line of a head, in bytes. Longer ones are set aside.
 const MAX_LINE: usize = 32 * 1024;
@@ -166,7 +166,8 @@ impl Analyzer for Http {
             .into_iter()
             .filter_map(|half| half.body.as_ref())
             .map(Body::held)
-            .sum()
+            .sum::<usize>()
+            .saturating_add(self.exchange.dns.held())
     }
 }
 
@@ -398,7 +399,15 @@ impl Http {
             return Progress::Took(taken);
         }
         let half = self.half(side);
-        half.body = Some(Body::new(name, &head, notes));
+        let about = About {
+            protocol: "http",
+            name,
+            media_type: head.media_type,
+            coding: head.coding,
+            is_request: matches!(head.start, Start::Request(_)),
+            evidence: head.evidence,
+        };
+        half.body = Some(Body::new(about, notes));
         half.state = match length {
             Length::Known(length) => State::Length(length),
             Length::Chunked => State::ChunkSize,
@@ -426,7 +435,8 @@ impl Http {
         let half = self.half(side);
         half.expecting = false;
         half.state = half.change.take().map_or(State::Start, State::Asked);
-        let login = half.body.take().and_then(|body| body.finish(whole, notes));
+        let body = half.body.take();
+        let login = body.and_then(|body| body.finish(whole, &mut self.exchange.dns, notes));
         if let Some((login, evidence)) = login {
             self.exchange.login(login, &evidence, notes);
         }

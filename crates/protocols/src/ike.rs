@@ -1,15 +1,15 @@
 //! IKEv2 (RFC 7296) and IKEv1 (RFC 2409, RFC 2408), which make the keys of IPsec, over UDP, with ESP on
-//! the same port behind address translation (RFC 3948).
+//! the same port behind address translation (RFC 3948), and both over TCP where UDP does not pass (RFC 9329).
 //!
 //! The first exchange passes in clear: what was offered, what was chosen, with the additional key exchanges of
 //! RFC 9370 and the announcement of a post-quantum pre-shared key (RFC 8784). The rest is sealed. In
 //! IKEv1's aggressive mode the answer to a pre-shared key passes in clear too.
 
 use overheard_ledger::{
-    Account, Body, Credential, Exposure, Handshake, Rule, Seen, Severity, When,
+    Account, Body, Credential, Exposure, Handshake, HintBody, Rule, Seen, Severity, When,
 };
 use overheard_tap::{
-    Analyzer, Chunk, Cursor, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
+    Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
 mod payloads;
@@ -22,13 +22,18 @@ use crate::shared::hex::hex;
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
     name: "ike",
-    title: "Internet Key Exchange, and ESP over UDP",
-    over: &[Over::Datagram],
+    title: "Internet Key Exchange, and ESP over UDP and TCP",
+    over: &[Over::Datagram, Over::Stream],
     ports: &[500, 4500],
     standard: "RFC 7296",
     exposure: Exposure::Unknown,
     probe,
-    begin: |_| Box::new(Ike::default()),
+    begin: |over| {
+        Box::new(Ike {
+            over_tcp: over == Over::Stream,
+            ..Ike::default()
+        })
+    },
     rules: RULES,
 };
 
@@ -93,7 +98,10 @@ static RULES: &[Rule] = &[
         severity: Severity::Low,
         exposure: Exposure::Harvest,
         when: When::Record(|seen| {
-            (exposure(handshake(seen)?) == Exposure::Harvest).then(|| {
+            let record = handshake(seen)?;
+            // Where a pre-shared key was announced, another rule says more.
+            let told = record.ppk_announced == Some(true);
+            (exposure(record) == Exposure::Harvest && !told).then(|| {
                 format!(
                     "What goes through the tunnel to {}, once it has a quantum computer",
                     seen.server()
@@ -108,23 +116,24 @@ static RULES: &[Rule] = &[
     },
     Rule {
         id: "ike-pre-shared-post-quantum",
-        title: "IKE with a post-quantum pre-shared key",
-        severity: Severity::Info,
-        exposure: Exposure::Sealed,
+        title: "Post-quantum pre-shared key announced: ask the owner",
+        severity: Severity::Low,
+        exposure: Exposure::Harvest,
         when: When::Record(|seen| {
-            handshake(seen)?.key_exchange.as_deref()?.ends_with(PPK).then(|| {
+            let record = handshake(seen)?;
+            (record.ppk_announced == Some(true) && record.quantum_safe == Some(false)).then(|| {
                 format!(
-                    "That {} and its client announced a pre-shared key against quantum computers; whether they used it \
-                     does not show",
+                    "What goes through the tunnel to {}, once it has a quantum computer: classical unless the PPK was used; \
+                     ask the owner",
                     seen.server()
                 )
             })
         }),
-        remedy: "Make sure that both sides are set to require the key, and that it is random and of 256 bits.",
+        remedy: "Make sure that both sides are set to require the key (PPK), and that it is random and of 256 bits.",
         standard: "RFC 8784",
-        explain: "Both sides announced a pre-shared key that is mixed into the keys of the tunnel, which then stays \
-                  closed to a quantum computer. The use of it is sealed: ask the owner. Who the sides are may be read all the \
-                  same.",
+        explain: "Both sides announced that they know how to mix a pre-shared key into the keys of the tunnel, which then \
+                  stays closed to a quantum computer. Whether they did is sealed: the key may be optional, or unknown to \
+                  one of them. A tap sees a classical key exchange.",
     },
     Rule {
         id: "ike-software",
@@ -140,9 +149,6 @@ static RULES: &[Rule] = &[
         explain: "A vendor id is only needed for what is not standard, and tells a tap which weaknesses to look for.",
     },
 ];
-
-/// What stands behind the key exchange where both sides announced a post-quantum pre-shared key.
-const PPK: &str = " + PPK";
 
 /// The record that a rule looks at, where it is of IKE.
 fn handshake<'a>(seen: &'a Seen<'_>) -> Option<&'a Handshake> {
@@ -225,7 +231,17 @@ fn may_be_esp(bytes: &[u8]) -> bool {
     [a, b, c] != [0; 3] && sequence == 0 && bytes.len() >= 8 + 20 && bytes.len().is_multiple_of(4)
 }
 
+/// What a client says first over TCP (RFC 9329 section 4).
+const STREAM_PREFIX: &[u8] = b"IKETCP";
+
 fn probe(sample: &Sample<'_>) -> Probe {
+    if sample.over == Over::Stream {
+        return match sample.client {
+            bytes if bytes.starts_with(STREAM_PREFIX) => Probe::Sure,
+            bytes if STREAM_PREFIX.starts_with(bytes) && !sample.whole => Probe::More,
+            _ => Probe::No,
+        };
+    }
     let bytes = sample.first();
     let shared = sample.has_port(SHARED_PORT);
     let message = message(bytes, shared);
@@ -250,6 +266,11 @@ fn probe(sample: &Sample<'_>) -> Probe {
 /// One conversation.
 #[derive(Default)]
 struct Ike {
+    over_tcp: bool,
+    /// Over TCP: whether the client has said what it says first.
+    begun: bool,
+    /// SPIs of initiators that others have been told of.
+    told: Vec<u64>,
     /// Exchanges that wait, oldest first.
     waiting: Vec<Exchange>,
     /// SPIs of initiators whose agreement was written.
@@ -278,7 +299,10 @@ struct Exchange {
 impl Analyzer for Ike {
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         match chunk {
+            Chunk::Bytes(bytes) if self.over_tcp => self.stream(side, bytes, notes),
             Chunk::Bytes(bytes) => self.datagram(bytes, notes),
+            // Where the next message begins cannot be known; nearly all of them are sealed.
+            Chunk::Gap(_) if self.over_tcp => Step::Sealed(0),
             Chunk::Gap(_) => Step::Took(0),
             Chunk::End => {
                 if let Some(ended) = self.ended.get_mut(side.index()) {
@@ -316,17 +340,72 @@ impl Ike {
             Ok(_) => return Step::NotMine(cursor.wrong()),
             Err(cut) => return Step::NotMine(cut),
         };
+        self.heard(&header, cursor, notes);
+        Step::Took(bytes.len() - message.len() + header.length.min(message.len()))
+    }
+
+    /// A message over TCP: its length, which counts itself, then ESP or what stands before IKE on the shared port
+    /// (RFC 9329 section 3).
+    fn stream(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
+        if side == Side::Client && !self.begun {
+            if bytes.len() < STREAM_PREFIX.len() {
+                return Step::Need(STREAM_PREFIX.len());
+            }
+            if !bytes.starts_with(STREAM_PREFIX) {
+                return Step::NotMine(Cut::wrong("ike over tcp", 0));
+            }
+            self.begun = true;
+            return Step::Took(STREAM_PREFIX.len());
+        }
+        let Some(&[high, low]) = bytes.first_chunk::<2>() else {
+            return Step::Need(2);
+        };
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        if length < 2 {
+            return Step::NotMine(Cut::wrong("ike over tcp", 0));
+        }
+        let Some(message) = bytes.get(2..length) else {
+            return Step::Need(length);
+        };
+        match message.strip_prefix(&NON_ESP) {
+            Some(message) => {
+                let mut cursor = Cursor::new("ike header", message);
+                match Header::read(&mut cursor) {
+                    Ok(header) => self.heard(&header, cursor, notes),
+                    Err(_) => notes.account(Account::Malformed, message.len()),
+                }
+            }
+            None if message == KEEPALIVE => {}
+            None => notes.account(Account::Sealed, message.len()),
+        }
+        Step::Took(length)
+    }
+
+    /// A message whose header was read; the cursor stands behind it.
+    fn heard(&mut self, header: &Header, mut cursor: Cursor<'_>, notes: &mut Notes<'_>) {
+        self.tell(header.initiator, notes);
         let body = cursor
             .take((header.length - HEADER).min(cursor.remaining()))
             .unwrap_or_default();
         if header.is_encrypted_1() {
             notes.account(Account::Sealed, body.len());
         } else {
-            let payloads = Payloads::read(&header, Cursor::new("ike payloads", body));
+            let payloads = Payloads::read(header, Cursor::new("ike payloads", body));
             notes.account(Account::Sealed, payloads.sealed);
-            self.message(&header, payloads, notes);
+            self.message(header, payloads, notes);
         }
-        Step::Took(bytes.len() - message.len() + header.length.min(message.len()))
+    }
+
+    /// Tells that this conversation is a part of an association, which goes on at other ports.
+    fn tell(&mut self, initiator: u64, notes: &mut Notes<'_>) {
+        if self.told.len() < MAX_WRITTEN && !self.told.contains(&initiator) {
+            self.told.push(initiator);
+            notes.hint(HintBody::Part {
+                of: PROTOCOL.name,
+                id: initiator.to_be_bytes().to_vec(),
+                guess: false,
+            });
+        }
     }
 
     /// A message in clear.
@@ -404,19 +483,15 @@ impl Ike {
         };
         let suite = exchange.chosen.unwrap_or_default();
         if !suite.methods.is_empty() {
-            let ppk = exchange.ppk == [true; 2];
-            let mut method = names(&suite.methods).join(" + ");
-            if ppk {
-                method.push_str(PPK);
-            }
-            record.key_exchange = Some(method);
+            record.ppk_announced = (exchange.ppk == [true; 2]).then_some(true);
+            record.key_exchange = Some(names(&suite.methods).join(" + "));
             record.cipher_suite = Some(suite.names).filter(|names| !names.is_empty());
             record.forward_secret = Some(true);
             let hybrid = suite
                 .methods
                 .iter()
                 .any(|&method| transforms::is_quantum_safe(method));
-            record.quantum_safe = Some(hybrid || ppk);
+            record.quantum_safe = Some(hybrid);
         }
         let gets = exposure(&record);
         if self.worst.is_none_or(|worst| gets > worst) {

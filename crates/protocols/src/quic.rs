@@ -1,5 +1,5 @@
 //! QUIC version 1 (RFC 9000, RFC 9001), version 2 (RFC 9369), the drafts from 22 on, Facebook's mvfst and
-//! Google's T050 and T051, which carry TLS 1.3.
+//! Google's T050 and T051, which carry TLS 1.3, and Google's Q050, which has a hello of its own.
 //!
 //! The keys of Initial packets come from a connection id that passes in clear: a tap opens them, and reads
 //! the hellos. All that follows is sealed. QUIC may share its ports with STUN and RTP (RFC 9443).
@@ -11,11 +11,13 @@ mod inside;
 mod keys;
 mod version;
 
-use overheard_ledger::{Account, Body, Exposure, Rule, Severity, When};
+use overheard_ledger::{Account, Body, Exposure, HintBody, Rule, Severity, When};
 use overheard_tap::{
     Analyzer, Chunk, Cursor, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::google_hello::GoogleHello;
+use crate::shared::handshake_rules::early_data_rule;
 use crate::shared::hello::message;
 use crate::shared::negotiation::Negotiation;
 use crate::shared::sealing_rules::sealing_rules;
@@ -37,6 +39,7 @@ pub static PROTOCOL: Protocol = Protocol {
 };
 
 const SEALING: [Rule; 5] = sealing_rules!("quic", "QUIC");
+const EARLY_DATA: Rule = early_data_rule!("quic", "QUIC");
 
 static RULES: &[Rule] = &[
     SEALING[0],
@@ -44,6 +47,7 @@ static RULES: &[Rule] = &[
     SEALING[2],
     SEALING[3],
     SEALING[4],
+    EARLY_DATA,
     Rule {
         id: "quic-server-name",
         title: "Names of servers in the handshake of QUIC",
@@ -82,10 +86,21 @@ const MIN_SHORT: usize = 21;
 /// The shortest connection id by which a packet is recognised, in bytes.
 const MIN_TELLING_ID: usize = 4;
 
+/// The shortest connection id by which a connection is recognised at another address, in bytes.
+const MIN_MOVING_ID: usize = 8;
+
+/// Connection ids of the server that others are told of: one, another after a Retry, and some more.
+const MAX_TOLD_IDS: u8 = 4;
+
 fn probe(sample: &Sample<'_>) -> Probe {
     let datagram = sample.first();
     let Ok(packet) = LongPacket::read(&mut Cursor::new("quic packet", datagram)) else {
-        return Probe::No;
+        let port = PROTOCOL.ports.iter().any(|&port| sample.has_port(port));
+        return if port && may_go_on(datagram) {
+            Probe::Likely(5)
+        } else {
+            Probe::No
+        };
     };
     let from_server = sample.client.is_empty();
     let likeness = likeness(&packet, datagram.len());
@@ -97,6 +112,12 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Kind::Initial if from_server && is_of_client(&packet) => Probe::Reversed,
         _ => likeness,
     }
+}
+
+/// Whether a conversation that begins so may go on with a connection that began elsewhere: with a short header,
+/// and its fixed bit. Anything else may look like that too.
+fn may_go_on(datagram: &[u8]) -> bool {
+    datagram.len() >= MIN_SHORT && datagram.first().is_some_and(|first| first & 0xc0 == 0x40)
 }
 
 /// How much the first packet of a conversation, in a datagram of so many bytes, looks like one.
@@ -206,6 +227,10 @@ struct Quic {
     early: Option<Box<inside::Early>>,
     /// Whether the owner's keys were asked for this conversation.
     asked: bool,
+    /// Connection ids of the server that others were told of.
+    told_ids: u8,
+    /// Whether it was guessed, by what a side said, that a connection of another address goes on here.
+    guessed: [bool; 2],
 }
 
 impl Quic {
@@ -218,6 +243,8 @@ impl Quic {
             unsealing: None,
             early: None,
             asked: false,
+            told_ids: 0,
+            guessed: [false; 2],
         }
     }
 
@@ -227,6 +254,10 @@ impl Quic {
             let start = cursor.position();
             if first & 0x80 == 0 {
                 let rest = cursor.rest();
+                if start == 0 && self.version.is_none() && may_go_on(rest) {
+                    self.guess(side, rest, notes);
+                    break;
+                }
                 if start == 0 && !self.is_short(side, rest) {
                     return Step::NotMine(Cut::wrong("quic packet", 0));
                 }
@@ -250,6 +281,39 @@ impl Quic {
             }
         }
         self.done(datagram.len(), notes)
+    }
+
+    /// Hears a packet of a connection whose beginning was not heard here: it may have begun at another address of
+    /// the client's (RFC 9000 section 9), which takes all conversations to know.
+    fn guess(&mut self, side: Side, packet: &[u8], notes: &mut Notes<'_>) {
+        notes.account(Account::Unrecognised, packet.len());
+        let known = self.guessed.get(side.index()) == Some(&true);
+        // Only the server's id stands for a connection: the client may have none.
+        let id = match side {
+            Side::Client => packet.get(1..1 + header::MAX_CONNECTION_ID),
+            Side::Server => Some(&[][..]),
+        };
+        if let (false, Some(id), Some(guessed)) = (known, id, self.guessed.get_mut(side.index())) {
+            *guessed = true;
+            notes.hint(HintBody::Part {
+                of: PROTOCOL.name,
+                id: id.to_vec(),
+                guess: true,
+            });
+        }
+    }
+
+    /// Tells which connection this is, by an id that the server chose for itself.
+    fn tell(&mut self, id: &[u8], notes: &mut Notes<'_>) {
+        let [_, known] = &self.ids;
+        if id.len() >= MIN_MOVING_ID && known.bytes() != id && self.told_ids < MAX_TOLD_IDS {
+            self.told_ids += 1;
+            notes.hint(HintBody::Part {
+                of: PROTOCOL.name,
+                id: id.to_vec(),
+                guess: false,
+            });
+        }
     }
 
     /// What follows `start` is not QUIC.
@@ -294,15 +358,18 @@ impl Quic {
                     self.hear_initial(side, packet, notes);
                 }
             }
-            Kind::ZeroRtt | Kind::Handshake => {
+            Kind::ZeroRtt => {
+                self.talk.hear_early_data();
                 notes.account(Account::Sealed, packet.bytes.len());
-                if inside::is_early(packet) {
-                    self.open_early(side, packet, notes);
-                }
+                self.open_early(side, packet, notes);
             }
+            Kind::Handshake => notes.account(Account::Sealed, packet.bytes.len()),
         }
         if packet.kind != Kind::VersionNegotiation || self.version.is_none() {
             self.version = Some(packet.version);
+        }
+        if side == Side::Server && packet.kind != Kind::VersionNegotiation {
+            self.tell(packet.source, notes);
         }
         if let Some(id) = self.ids.get_mut(side.index()) {
             id.set(packet.source);
@@ -369,6 +436,15 @@ impl Quic {
         }
         stream.evidence.join(&notes.evidence());
         let mut evidence = stream.evidence.clone();
+        if version::has_google_hello(packet.version) {
+            if let (0, Ok(hello)) = (role, GoogleHello::parse(stream.beginning())) {
+                hello.name(&evidence, notes);
+                let record = hello.handshake(PROTOCOL.name, version::name(packet.version));
+                self.talk.join_evidence(&evidence);
+                self.talk.write_instead(record, notes);
+            }
+            return;
+        }
         while let Some((kind, body)) = stream.message() {
             // Nothing but the hellos stands in Initial packets.
             if matches!(kind, message::CLIENT_HELLO | message::SERVER_HELLO)

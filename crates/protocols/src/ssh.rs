@@ -3,7 +3,7 @@
 //! Both sides say their software, and offer their algorithms, in clear; what follows from the offers
 //! is what they agreed on. From the message NEWKEYS on the conversation is sealed, and only counted.
 
-use overheard_ledger::{Account, Body, Exposure, Handshake, Rule, Seen, Severity, When};
+use overheard_ledger::{Account, Body, Exposure, Handshake, Rule, SERVER, Seen, Severity, When};
 use overheard_tap::{
     Analyzer, Chunk, Cut, Evidence, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
@@ -84,6 +84,20 @@ static RULES: &[Rule] = &[
         standard: "RFC 4253 section 5",
         explain: "Version 1 has known attacks on its protection against changes and on its keys. It was replaced in \
                   2006.",
+    },
+    Rule {
+        id: "ssh-not-strict",
+        title: "SSH without strict key exchange",
+        severity: Severity::Info,
+        exposure: Exposure::Unknown,
+        // Only the analyzer sees both offers.
+        when: When::Observed,
+        remedy: "Bring client and server up to a version with strict key exchange (OpenSSH 9.6 and later), or leave out \
+                 chacha20-poly1305 and the MACs whose names end in -etm@openssh.com.",
+        standard: "CVE-2023-48795",
+        explain: "Both sides have to count packets strictly from the first one on. Where one does not, somebody in between \
+                  can take away the first sealed packets of a side without being noticed, and with them what they turn on. \
+                  A tap that only listens gets nothing by it.",
     },
     Rule {
         id: "ssh-software",
@@ -446,6 +460,13 @@ impl Ssh {
             let agreed = Agreed::of(&asked, &had);
             self.clear = agreed.clear;
             record.cipher_suite = agreed.ciphers;
+            record.host_key = agreed.host_key;
+            if agreed.truncatable {
+                notes.observe(
+                    "ssh-not-strict",
+                    format!("That who can change packets may take the first sealed words of {SERVER} away unseen"),
+                );
+            }
             if let Some(method) = agreed.key_exchange {
                 record.forward_secret = offer::is_forward_secret(&method).then_some(true);
                 record.quantum_safe = Some(offer::is_quantum_safe(&method));

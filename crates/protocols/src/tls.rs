@@ -11,6 +11,7 @@ use overheard_tap::{
 };
 
 use crate::shared::handshake_messages::{self, Event, Messages};
+use crate::shared::handshake_rules::handshake_rules;
 use crate::shared::hello::message;
 use crate::shared::negotiation::Negotiation;
 use crate::shared::sealing_rules::sealing_rules;
@@ -30,6 +31,7 @@ pub static PROTOCOL: Protocol = Protocol {
 };
 
 const SEALING: [Rule; 5] = sealing_rules!("tls", "TLS");
+const HANDSHAKE: [Rule; 8] = handshake_rules!("tls", "TLS");
 
 static RULES: &[Rule] = &[
     SEALING[0],
@@ -37,6 +39,27 @@ static RULES: &[Rule] = &[
     SEALING[2],
     SEALING[3],
     SEALING[4],
+    HANDSHAKE[0],
+    HANDSHAKE[1],
+    HANDSHAKE[2],
+    HANDSHAKE[3],
+    HANDSHAKE[4],
+    HANDSHAKE[5],
+    HANDSHAKE[6],
+    HANDSHAKE[7],
+    Rule {
+        id: "tls-insecure-renegotiation",
+        title: "Renegotiation that is bound to nothing",
+        severity: Severity::Info,
+        exposure: Exposure::Unknown,
+        // Only the analyzer sees what both hellos say of it.
+        when: When::Observed,
+        remedy: "Bring the server up to a version that knows RFC 5746, or turn renegotiation off.",
+        standard: "RFC 5746; RFC 9325 section 3.5",
+        explain: "The client can bind a second handshake to the first, and the server does not answer that it can too. Who can \
+                  change packets may put words of their own before those of the client, and the server takes them for the \
+                  client's. A tap that only listens gets nothing by it.",
+    },
     Rule {
         id: "tls-server-name",
         title: "Names of servers in the handshake",
@@ -326,6 +349,8 @@ struct Half {
     /// Type of the record that is being heard, and bytes that it still has.
     record: Option<(u8, usize)>,
     messages: Messages,
+    /// The first byte of an alert whose second is still to come.
+    alert: Option<u8>,
     /// Whether a record was heard.
     begun: bool,
     /// Whether bytes were lost where no record says how many.
@@ -484,9 +509,27 @@ impl Tls {
                 content::APPLICATION_DATA => {
                     notes.account(Account::Sealed, body.len());
                     self.keep_early(body, notes);
+                    if side != self.talk.answerer() {
+                        self.talk.hear_early_data();
+                    }
                     at += body.len();
                 }
+                content::ALERT => {
+                    at += body.len();
+                    self.hear_alert(side, body, notes);
+                }
                 _ => at += body.len(),
+            }
+        }
+    }
+
+    /// An alert in clear: its level and its description, which may come apart.
+    fn hear_alert(&mut self, side: Side, body: &[u8], notes: &mut Notes<'_>) {
+        for &byte in body {
+            let half = self.half(side);
+            match half.alert.take() {
+                None => half.alert = Some(byte),
+                Some(level) => self.talk.hear_alert(level, byte, &notes.evidence()),
             }
         }
     }

@@ -40,7 +40,7 @@ static RULES: &[Rule] = &[
             }
             _ => None,
         }),
-        remedy: "Use telephones whose ZRTP has a hybrid key agreement with ML-KEM, where there are some.",
+        remedy: "Use telephones whose ZRTP has a hybrid key agreement, as that of Linphone (BZRTP) has.",
         standard: "RFC 6189 section 4.4.1; RFC 7624 section 3",
         explain: "The key agreement is sound today, and nobody in between can listen. A quantum computer would open it, \
                   and a tap can store the call until there is one.",
@@ -116,13 +116,14 @@ struct Choice {
 
 /// Whether a key agreement holds against a quantum computer; `None` where its name does not say: those that
 /// rest on an earlier one (pre-shared and multistream mode, RFC 6189 sections 4.4.2 and 4.4.3) and those
-/// that are not known. `KYB` and `MLK` are working names of drafts on Kyber and ML-KEM in ZRTP.
+/// that are not known. Beyond RFC 6189 section 5.1.5 there are those of BZRTP: `X255` to `K448` on the curves of
+/// RFC 7748, `KYB1` to `KYB3` with Kyber, and `X2K5` and `X4K1`, which join the two.
 fn is_quantum_safe(agreement: &str) -> Option<bool> {
     match agreement {
         "DH2k" | "DH3k" | "EC25" | "EC38" | "EC52" | "X255" | "X448" | "K255" | "K448" => {
             Some(false)
         }
-        "KYB1" | "KYB2" | "KYB3" | "MLK1" | "MLK2" | "MLK3" => Some(true),
+        "KYB1" | "KYB2" | "KYB3" | "X2K5" | "X4K1" => Some(true),
         _ => None,
     }
 }

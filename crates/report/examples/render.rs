@@ -1,5 +1,5 @@
 //! A ledger (NDJSON) on standard input, as the page of the format that the first argument names:
-//! `terminal`, `html`, `markdown` or `json`.
+//! `terminal`, `html`, `markdown`, `json` or `cbom`.
 
 use std::io::{self, BufRead, Write};
 
@@ -17,6 +17,7 @@ fn main() -> io::Result<()> {
         Some("html") => write!(out, "{}", report.html()),
         Some("markdown") => write!(out, "{}", report.markdown()),
         Some("json") => write!(out, "{}", report.json()),
+        Some("cbom") => write!(out, "{}", report.cbom()),
         _ => report.terminal(&mut out, Style::default()),
     }
 }

@@ -224,7 +224,7 @@ struct Format {
     structure: fn(&str) -> Vec<String>,
 }
 
-fn formats() -> [Format; 6] {
+fn formats() -> [Format; 7] {
     [
         Format {
             name: "terminal",
@@ -250,6 +250,11 @@ fn formats() -> [Format; 6] {
             name: "json",
             write: |records| Report::new(records).json(),
             structure: json_structure,
+        },
+        Format {
+            name: "cbom",
+            write: |records| Report::new(records).cbom(),
+            structure: cbom_structure,
         },
         Format {
             name: "ledger",
@@ -483,6 +488,28 @@ fn json_structure(text: &str) -> Vec<String> {
     assert_eq!(unseen, None);
     assert!(!text.contains(['<', '>', '&']), "it may stand in a page");
     vec![shape(&serde_json::from_str(text).unwrap()).to_string()]
+}
+
+/// As [`json_structure`], but for the order of lists: assets stand in the order of their names.
+fn cbom_structure(text: &str) -> Vec<String> {
+    fn sorted(shape: Value) -> Value {
+        match shape {
+            Value::Array(list) => {
+                let mut list: Vec<Value> = list.into_iter().map(sorted).collect();
+                list.sort_by_cached_key(Value::to_string);
+                Value::Array(list)
+            }
+            Value::Object(fields) => {
+                let fields = fields
+                    .into_iter()
+                    .map(|(name, value)| (name, sorted(value)));
+                Value::Object(fields.collect())
+            }
+            other => other,
+        }
+    }
+    json_structure(text);
+    vec![sorted(shape(&serde_json::from_str(text).unwrap())).to_string()]
 }
 
 fn ledger_structure(text: &str) -> Vec<String> {

@@ -3,6 +3,8 @@
 mod charts;
 mod findings;
 mod opened;
+mod sealed;
+mod sides;
 mod tables;
 
 use base64::Engine;
@@ -42,7 +44,7 @@ impl Report<'_> {
                         (self.overview())
                         (self.findings_section())
                         (self.calls_section())
-                        (self.stored_section())
+                        (self.sealed_section())
                         (self.timeline_section())
                         (self.pairs_section())
                         (self.conversations_section())

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::escape::markdown;
-use crate::{Report, words};
+use crate::{Report, deadlines, words};
 
 /// The most findings of one rule that are listed; the others are counted.
 const MAX_FINDINGS_OF_A_RULE: usize = 20;
@@ -72,6 +72,8 @@ impl Report<'_> {
             writeln!(out, "\nStandard: {}", markdown(&rule.standard))?;
         }
 
+        self.write_sealed_markdown(out)?;
+
         writeln!(out, "\n## What the tap could not see\n")?;
         writeln!(out, "| account | bytes | share | meaning |")?;
         writeln!(out, "|---|---:|---:|---|")?;
@@ -88,5 +90,44 @@ impl Report<'_> {
         self.opened
             .as_ref()
             .map_or(Ok(()), |opened| opened.write_markdown(out))
+    }
+
+    fn write_sealed_markdown(&self, out: &mut String) -> std::fmt::Result {
+        let sealed = &self.sealed;
+        if sealed.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "\n## What a stored recording opens, and when\n")?;
+        writeln!(
+            out,
+            "| what opens it | conversations | sealed bytes | share | meaning |"
+        )?;
+        writeln!(out, "|---|---:|---:|---:|---|")?;
+        for group in &sealed.groups {
+            let opener = group.opener;
+            writeln!(
+                out,
+                "| {} | {} | {} | {} | {} |",
+                opener.title(),
+                words::grouped(group.conversations),
+                words::grouped(group.sealed),
+                group.share(sealed.bytes),
+                opener.reason(),
+            )?;
+        }
+        let all = words::grouped(sealed.bytes);
+        writeln!(out, "| **all that was sealed** | | **{all}** | | |\n")?;
+        for deadline in deadlines::ALL {
+            let (when, says) = (deadline.when, deadline.says);
+            write!(out, "- {when}: {says} ({})", deadline.standard)?;
+            match deadline.concerns(sealed) {
+                Some(concerned) => writeln!(out, "; here: {concerned}")?,
+                None => writeln!(out)?,
+            }
+        }
+        if !self.servers.is_empty() {
+            writeln!(out, "\n{}", self.sides_in_words())?;
+        }
+        Ok(())
     }
 }

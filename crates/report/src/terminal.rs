@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use overheard_ledger::Severity;
 
 use crate::escape::{columns, visible};
-use crate::{Report, words};
+use crate::{Report, deadlines, words};
 
 /// The most findings of one rule that are shown; the others are counted.
 const MAX_FINDINGS_OF_A_RULE: usize = 5;
@@ -72,6 +72,7 @@ impl Report<'_> {
             writeln!(out, "{}", style.paint("1", &line))?;
         }
         self.write_findings(out, style)?;
+        self.write_sealed(out, style)?;
         self.write_unseen(out, style)?;
         if let Some(opened) = &self.opened {
             opened.write_terminal(out, style)?;
@@ -117,6 +118,34 @@ impl Report<'_> {
             }
         }
         Ok(())
+    }
+
+    fn write_sealed(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let sealed = &self.sealed;
+        if sealed.is_empty() {
+            return Ok(());
+        }
+        writeln!(out)?;
+        let title = "What a stored recording opens, and when";
+        writeln!(out, "{}", style.paint("1", title))?;
+        for group in sealed
+            .groups
+            .iter()
+            .filter(|group| group.conversations > 0 || group.sealed > 0)
+        {
+            let share = group.share(sealed.bytes);
+            let amount = words::bytes(group.sealed);
+            let conversations = words::count(group.conversations, "conversation", "conversations");
+            let text = format!(
+                "{}: {share}, {amount} in {conversations}",
+                group.opener.title()
+            );
+            paragraph(out, &text, 2, style)?;
+        }
+        if !self.servers.is_empty() {
+            paragraph(out, &self.sides_in_words(), 0, style)?;
+        }
+        paragraph(out, deadlines::SHORT, 0, style)
     }
 
     fn write_unseen(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

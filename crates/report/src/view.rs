@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
+use overheard_judge::{Server, Servers};
 use overheard_ledger::{
     Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
     Message, Opened, Record, Time,
 };
 
+use crate::sealed::Sealed;
 use crate::words;
 
 /// A ledger, digested: what all formats share.
@@ -28,6 +30,12 @@ pub struct Report<'a> {
     pub(crate) calls: Vec<Talk<'a>>,
     /// Media that belongs to no call that was seen.
     pub(crate) streams: Vec<&'a Media>,
+    /// Handshakes in the ledger's order, with their conversations and evidence frames.
+    pub(crate) handshakes: Vec<(u64, &'a Handshake, &'a [u64])>,
+    /// What opens a recording of what was sealed.
+    pub(crate) sealed: Sealed,
+    /// The servers that answered handshakes: those first that have something to upgrade, then most handshakes first.
+    pub(crate) servers: Vec<Server<'a>>,
     /// What a stored recording opens, worst first, then most bytes first.
     pub(crate) stored: Vec<Stored>,
     /// Who talked to whom, most bytes first.
@@ -45,7 +53,7 @@ pub(crate) struct Inside<'a> {
     pub(crate) report: Report<'a>,
 }
 
-/// The findings of one rule.
+/// The findings of one rule that have one remedy.
 #[derive(Debug)]
 pub(crate) struct Judged<'a> {
     /// The first of them: its rule, title, severity, remedy and standard are those of all.
@@ -145,7 +153,7 @@ impl<'a> Report<'a> {
     pub fn new(records: &'a [Record]) -> Report<'a> {
         let mut capture = None;
         let mut conversations: Vec<&Conversation> = Vec::new();
-        let mut handshakes: HashMap<u64, &Handshake> = HashMap::new();
+        let mut handshakes: Vec<(u64, &Handshake, &[u64])> = Vec::new();
         let mut findings: Vec<(&Finding, &[u64])> = Vec::new();
         let mut calls: Vec<Talk<'_>> = Vec::new();
         let mut media: Vec<&Media> = Vec::new();
@@ -154,13 +162,14 @@ impl<'a> Report<'a> {
         let mut files: BTreeSet<[&str; 2]> = BTreeSet::new();
         let mut names: BTreeSet<&str> = BTreeSet::new();
         let mut requests = 0;
+        let mut keys_in_clear = HashSet::new();
         for record in records {
             match &record.body {
                 Body::Capture(body) => capture = capture.or(Some(&**body)),
                 Body::Conversation(body) => conversations.push(body),
                 Body::Handshake(body) => {
                     if let Some(id) = record.conversation {
-                        handshakes.insert(id, body);
+                        handshakes.push((id, body, &record.frames));
                     }
                 }
                 Body::Finding(body) => findings.push((body, &record.frames)),
@@ -169,7 +178,12 @@ impl<'a> Report<'a> {
                     time: call.start.or(record.time),
                     media: Vec::new(),
                 }),
-                Body::Media(body) => media.push(body),
+                Body::Media(body) => {
+                    media.push(body);
+                    if let ("sdes-in-clear", Some(id)) = (&*body.protection, record.conversation) {
+                        keys_in_clear.insert(id);
+                    }
+                }
                 Body::Credential(body) => credentials.push((body, record.conversation)),
                 Body::Message(body) if body.protected.is_none() => {
                     letters.insert(letter_key(body));
@@ -225,11 +239,19 @@ impl<'a> Report<'a> {
                     .or_insert(name.as_str());
             }
         }
+        let last: HashMap<u64, &Handshake> = handshakes
+            .iter()
+            .map(|(id, handshake, _)| (*id, *handshake))
+            .collect();
+        let sealed = capture.map_or(0, |capture| capture.accounts.sealed);
         Report {
+            sealed: Sealed::new(&conversations, &last, &keys_in_clear, sealed),
+            servers: servers(records),
             without_capture: Capture::default(),
             capture,
             rules: by_rule(findings),
-            stored: stored(&conversations, &handshakes),
+            stored: stored(&conversations, &last),
+            handshakes,
             pairs: pairs(&conversations),
             conversations,
             exposures,
@@ -376,15 +398,20 @@ fn held(conversations: &[&Conversation]) -> Vec<Held> {
     Exposure::ALL.into_iter().map(of).collect()
 }
 
-/// Findings by rule. Worst first; among equals, the rule whose first evidence comes first.
+/// Findings by rule and remedy: what has another remedy stands by itself. Worst first; among equals, the rule
+/// whose first evidence comes first, with all its remedies.
 fn by_rule<'a>(mut findings: Vec<(&'a Finding, &'a [u64])>) -> Vec<Judged<'a>> {
     findings.sort_by_key(|(finding, frames)| {
         (std::cmp::Reverse(finding.severity), frames.first().copied())
     });
     let mut rules: Vec<Judged<'a>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut places: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut firsts: HashMap<&str, usize> = HashMap::new();
     for (finding, frames) in findings {
-        let place = *places.entry(&finding.rule).or_insert(rules.len());
+        firsts.entry(&finding.rule).or_insert(rules.len());
+        let place = *places
+            .entry((&finding.rule, &finding.remedy))
+            .or_insert(rules.len());
         match rules.get_mut(place) {
             Some(judged) => judged.findings.push((finding, frames)),
             None => rules.push(Judged {
@@ -393,6 +420,7 @@ fn by_rule<'a>(mut findings: Vec<(&'a Finding, &'a [u64])>) -> Vec<Judged<'a>> {
             }),
         }
     }
+    rules.sort_by_key(|judged| firsts.get(&*judged.first.rule).copied());
     rules
 }
 
@@ -432,6 +460,16 @@ fn stored(conversations: &[&Conversation], handshakes: &HashMap<u64, &Handshake>
         .collect();
     stored.sort_by_key(|stored| std::cmp::Reverse((stored.exposure, stored.sealed)));
     stored
+}
+
+fn servers(records: &[Record]) -> Vec<Server<'_>> {
+    let mut servers = Servers::new(records).all;
+    servers.sort_by_key(|server| {
+        let sides = [server.key_exchanges.side(), server.old_versions.side()];
+        let upgradable = sides.iter().any(Option::is_some);
+        std::cmp::Reverse((upgradable, server.key_exchanges.total()))
+    });
+    servers
 }
 
 fn pairs(conversations: &[&Conversation]) -> Vec<Pair> {

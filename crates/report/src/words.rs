@@ -1,5 +1,6 @@
 //! Numbers, times and the headline in words that a person reads.
 
+use overheard_judge::{Server, Side};
 use overheard_ledger::{Account, Conversation, Endpoint, Time};
 
 use crate::Report;
@@ -164,6 +165,23 @@ pub(crate) fn server(conversation: &Conversation) -> String {
     }
 }
 
+/// A server as handshakes name it, with its port. Not escaped.
+pub(crate) fn upgradable(server: &Server<'_>) -> String {
+    match server.name.parse::<std::net::Ipv6Addr>() {
+        Ok(address) => format!("[{address}]:{}", server.port),
+        Err(_) => format!("{}:{}", server.name, server.port),
+    }
+}
+
+/// Who has to change something.
+pub(crate) fn side(side: Side) -> &'static str {
+    match side {
+        Side::Server => "the server",
+        Side::Clients => "the clients",
+        Side::Both => "both sides",
+    }
+}
+
 /// Things one after another: `a`, `a and b`, `a, b and c`.
 pub(crate) fn list(things: &[String]) -> String {
     match things {
@@ -247,6 +265,44 @@ impl Report<'_> {
             ));
         }
         headline
+    }
+
+    /// How many servers wait for which side to be upgraded, in one sentence.
+    pub(crate) fn sides_in_words(&self) -> String {
+        let of = |wanted: Option<Side>| {
+            let sides = self
+                .servers
+                .iter()
+                .filter(|server| server.key_exchanges.side() == wanted);
+            u64::try_from(sides.count()).unwrap_or(u64::MAX)
+        };
+        let counted = [
+            (of(Some(Side::Server)), "to be upgraded themselves"),
+            (of(Some(Side::Clients)), "their clients to be upgraded"),
+            (of(Some(Side::Both)), "both"),
+        ];
+        let parts: Vec<String> = counted
+            .into_iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| match number {
+                1 => format!(
+                    "1 needs {}",
+                    what.replace("themselves", "itself").replace("their", "its")
+                ),
+                _ => format!("{} need {what}", grouped(number)),
+            })
+            .collect();
+        let all = u64::try_from(self.servers.len()).unwrap_or(u64::MAX);
+        let all = count(all, "server", "servers");
+        match parts.is_empty() {
+            true => format!(
+                "Of {all} that answered a handshake, none is known to need an upgrade for a post-quantum key exchange."
+            ),
+            false => format!(
+                "For a post-quantum key exchange, of {all} that answered a handshake {}.",
+                list(&parts)
+            ),
+        }
     }
 
     /// What there is to say where no call, letter or password was readable.

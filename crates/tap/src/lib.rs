@@ -10,6 +10,7 @@ mod keys;
 pub mod limits;
 mod notes;
 mod protocol;
+mod recorder;
 
 pub use analyzer::{Analyzer, Chunk, Next, Side, Step};
 pub use keys::{Inside, Keys, Label, Outcome, Secrets};
@@ -17,3 +18,4 @@ pub use notes::{Context, Evidence, Notebook, Notes, Opened, Unsealed};
 pub use overheard_ledger::Account;
 pub use overheard_wire::{Cursor, Cut};
 pub use protocol::{Over, Probe, Protocol, Sample};
+pub use recorder::{Recorder, SoundStream};

@@ -5,8 +5,8 @@
 //! packet as soon as it is read, so a deeper layer that fails leaves them as they are.
 
 use crate::{
-    Addresses, Cut, Layer, LinkType, Packet, Span, Transport, Trouble, TroubleKind, Tunnels, link,
-    network, transport, tunnel, wifi,
+    Addresses, Cut, Layer, LinkType, Packet, Span, Tcp, Transport, Trouble, TroubleKind, Tunnels,
+    link, network, transport, tunnel, wifi,
 };
 
 /// Reads the headers of a frame: `frame` is what was captured of the `on_wire` bytes that were sent.
@@ -87,7 +87,17 @@ fn usual(link: LinkType, frame: &[u8], wire: usize) -> Option<Packet> {
 fn layer_by_layer(link: LinkType, frame: &[u8], wire: usize) -> Packet {
     let mut walk = Walk::new(frame, wire);
     let first = link::begin(&mut walk, link);
-    walk.run(first)
+    let mut packet = walk.run(first);
+    // A SYN says nothing as a rule. Where the whole frame was captured, data that only a length of its headers
+    // claims was never sent, and would stand in the way of what is.
+    if let Transport::Tcp(tcp) = packet.transport
+        && tcp.has(Tcp::SYN)
+        && packet.payload.captured == 0
+        && frame.len() == wire
+    {
+        packet.payload.length = 0;
+    }
+    packet
 }
 
 /// Reads the headers inside a datagram that was put together from fragments.

@@ -35,7 +35,7 @@ fn content(heard: &HeardScene) -> Vec<String> {
                 lines.push(format!("{protocol} {endpoint} {label:?} {details:?}"));
             }
             HintBody::Observed { rule, .. } => lines.push((*rule).to_owned()),
-            HintBody::Resolved { .. } => {}
+            _ => {}
         }
     }
     lines

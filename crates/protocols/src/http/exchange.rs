@@ -6,7 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use overheard_ledger::{Name, Request};
 use overheard_tap::{Evidence, Next, Notes};
 
-use super::message_head::{Asked, Head, Login, Start};
+use super::message_head::{Asked, Head, Start};
+use crate::shared::dns_over_http::DnsOverHttp;
+use crate::shared::http_logins::Login;
 use crate::shared::http_message::host_name;
 
 /// The most requests that wait for their answers, and answers for their requests.
@@ -27,6 +29,8 @@ pub struct Exchange {
     lost_answers: bool,
     /// Keys of what was written already.
     said: BTreeSet<u64>,
+    /// Names in DNS messages.
+    pub dns: DnsOverHttp,
 }
 
 /// A request without an answer.
@@ -50,6 +54,7 @@ impl Exchange {
             target,
             authority,
             name,
+            dns,
         }) = &mut head.start
         else {
             return;
@@ -64,6 +69,9 @@ impl Exchange {
                 },
                 head.evidence.clone(),
             );
+        }
+        if let Some(message) = dns.take() {
+            self.dns.hear(&message, notes);
         }
         let host = head.host.take().or_else(|| authority.take());
         let pending = Pending {
@@ -170,17 +178,7 @@ impl Exchange {
         let status = answer.map(|(status, _)| status);
         for login in &pending.logins {
             if self.first_time(&login.key) {
-                let mut credential = login.credential.clone();
-                credential.accepted =
-                    login
-                        .refusal
-                        .zip(status)
-                        .and_then(|(refusal, status)| match status {
-                            _ if status == refusal => Some(false),
-                            101..=399 => Some(true),
-                            _ => None,
-                        });
-                notes.add_with(credential, evidence.clone());
+                notes.add_with(login.judged(status), evidence.clone());
             }
         }
         notes.add_with(

@@ -1,17 +1,12 @@
 //! What is remembered of a head while its lines pass.
 
-use overheard_ledger::{Credential, mask_query};
+use overheard_ledger::mask_query;
 use overheard_tap::{Evidence, Next, Notes};
 
-use super::logins;
 use crate::shared::coded_content::Coding;
-use crate::shared::http_message as message;
-use crate::shared::login_form;
-
-/// The longest media type and name of a file that are kept, in characters.
-const MAX_TEXT: usize = 256;
-/// The most logins and cookies of one request that are kept.
-const MAX_LOGINS: usize = 64;
+use crate::shared::dns_over_http;
+use crate::shared::http_logins::{self as logins, Login, MAX_LOGINS};
+use crate::shared::http_message::{self as message, file_name};
 
 /// How long a body is (RFC 9112 section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +37,8 @@ pub struct Asked {
     pub authority: Option<String>,
     /// The last part of the target's path.
     pub name: Option<String>,
+    /// The DNS message in the target.
+    pub dns: Option<Vec<u8>>,
 }
 
 /// A head, as far as it was heard.
@@ -73,16 +70,6 @@ pub struct Head {
     chunked: bool,
 }
 
-/// A login or cookie of a request.
-pub struct Login {
-    /// What is written down.
-    pub credential: Credential,
-    /// What makes it the same as another one of this conversation.
-    pub key: u64,
-    /// The status that refuses it, where one does.
-    pub refusal: Option<u16>,
-}
-
 impl Start {
     /// Reads a start line. The logins in the query of its target come with it.
     pub fn read(line: &[u8], notes: &Notes<'_>) -> Option<(Start, Option<Login>)> {
@@ -92,8 +79,7 @@ impl Start {
         let (method, target) = message::request(line)?;
         let method = String::from_utf8_lossy(method).into_owned();
         let target = String::from_utf8_lossy(target);
-        let query = target.split_once('?').map(|(_, query)| query);
-        let login = query.and_then(|query| login_form::find(query.as_bytes()));
+        let login = logins::in_query(&target, notes);
         let asked = Asked {
             authority: authority(&target),
             name: if method == "CONNECT" {
@@ -101,13 +87,11 @@ impl Start {
             } else {
                 file_name(&target)
             },
+            dns: dns_over_http::in_target(&target),
             target: mask_query(&target, notes.reveal()),
             method,
         };
-        Some((
-            Start::Request(asked),
-            login.map(|login| logins::form(&login, notes)),
-        ))
+        Some((Start::Request(asked), login))
     }
 }
 
@@ -168,14 +152,7 @@ impl Head {
         } else if is("content-encoding") {
             self.coding = Coding::named(&text());
         } else if is("content-type") {
-            let media_type = text()
-                .split(';')
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_ascii_lowercase();
-            self.media_type = Some(media_type.chars().take(MAX_TEXT).collect::<String>())
-                .filter(|text| !text.is_empty());
+            self.media_type = message::media_type(&text());
         } else if is("upgrade") {
             self.upgrade = message::elements(&text()).next();
         } else if !is_request {
@@ -269,16 +246,6 @@ fn authority(target: &str) -> Option<String> {
     let authority = rest.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
     (!host.is_empty()).then(|| host.to_owned())
-}
-
-/// The last part of a target's path, without its query.
-fn file_name(target: &str) -> Option<String> {
-    let path = target.split(['?', '#', ';']).next()?;
-    let path = path.split_once("://").map_or(path, |(_, rest)| {
-        rest.split_once('/').map_or("", |(_, path)| path)
-    });
-    let name = path.rsplit('/').next()?;
-    (!name.is_empty() && name != "*").then(|| name.chars().take(MAX_TEXT).collect())
 }
 
 #[cfg(test)]

@@ -167,14 +167,50 @@ fn an_offer_that_was_not_taken_up_does_not_seal() {
     assert_eq!(conversation(&heard).exposure, Exposure::Harvest);
 }
 
+/// The rules that hold for a handshake, with what the tap learns.
+fn told(record: Handshake) -> Vec<(&'static str, String)> {
+    let record = overheard_ledger::Record {
+        body: record.into(),
+        conversation: None,
+        frames: vec![1],
+        time: None,
+    };
+    let seen = Seen {
+        record: &record,
+        conversation: None,
+    };
+    let holds = |rule: &'static Rule| match rule.when {
+        When::Record(look) => look(&seen).map(|learns| (rule.id, learns)),
+        When::Conversation(_) | When::Observed => None,
+    };
+    RULES.iter().filter_map(holds).collect()
+}
+
 #[test]
-fn a_post_quantum_key_counts_where_both_announce_it() {
+fn a_post_quantum_pre_shared_key_is_announced_but_its_use_does_not_show() {
     let ppk = [notify(16435)];
     let one = dialogue(ike_2(CLASSICAL, [&ppk, &[]]));
-    assert_eq!(conversation(&one).exposure, Exposure::Harvest);
+    assert_eq!(handshake(&one).ppk_announced, None);
+    assert_eq!(told(handshake(&one))[0].0, "ike-classical-key-exchange");
     let both = dialogue(ike_2(CLASSICAL, [&ppk, &ppk]));
-    assert_eq!(handshake(&both).key_exchange.unwrap(), "Curve25519 + PPK");
-    assert_eq!(conversation(&both).exposure, Exposure::Sealed);
+    let record = handshake(&both);
+    assert_eq!(record.key_exchange.as_deref(), Some("Curve25519"));
+    assert_eq!(
+        (record.ppk_announced, record.quantum_safe),
+        (Some(true), Some(false))
+    );
+    assert_eq!(conversation(&both).exposure, Exposure::Harvest);
+    let told_of = told(record);
+    assert_eq!(told_of.len(), 1);
+    assert_eq!(told_of[0].0, "ike-pre-shared-post-quantum");
+    assert!(
+        told_of[0]
+            .1
+            .ends_with("classical unless the PPK was used; ask the owner")
+    );
+    let hybrid = dialogue(ike_2(HYBRID, [&ppk, &ppk]));
+    assert_eq!(conversation(&hybrid).exposure, Exposure::Sealed);
+    assert_eq!(told(handshake(&hybrid)), []);
 }
 
 #[test]
@@ -295,4 +331,50 @@ fn what_only_looks_like_it_is_left_alone() {
     let esp = [&[0x12, 0x34, 0x56, 0x78, 0, 0, 0, 1][..], &[0xee; 92]].concat();
     assert_eq!(probe(&sample(&esp, 9999)), Probe::No);
     assert!(matches!(probe(&sample(&esp, 4500)), Probe::Likely(_)));
+}
+
+fn over_tcp(segment_size: usize) -> HeardScene {
+    let mut scene = Scene::new();
+    let talk = scene.tcp("192.0.2.10:40000", "192.0.2.25:4500");
+    scene.segment_size(segment_size);
+    let framed = |message: &[u8]| {
+        let length = u16::try_from(message.len() + 2).unwrap();
+        [&length.to_be_bytes()[..], message].concat()
+    };
+    let [ask, answer] = ike_2(CLASSICAL, [&[], &[]]).map(|it| framed(&[&[0; 4], &it[..]].concat()));
+    let esp = framed(&[&[0x12, 0x34, 0x56, 0x78, 0, 0, 0, 1][..], &[0xee; 93]].concat());
+    let alive = framed(&[0xff]);
+    scene.client(talk, &[b"IKETCP", &ask[..]].concat());
+    scene.server(talk, &answer);
+    scene.client(talk, &[esp.clone(), alive].concat());
+    scene.server(talk, &esp);
+    scene.close(talk);
+    hear(&[&PROTOCOL], &scene.pcap())
+}
+
+#[test]
+fn over_tcp_it_is_the_same_whatever_the_segments() {
+    let whole = over_tcp(1460);
+    let talk = conversation(&whole);
+    assert_eq!(talk.protocol.as_deref(), Some("ike"));
+    assert_eq!(talk.exposure, Exposure::Harvest);
+    assert_eq!(talk.accounts.sealed, 2 * 101);
+    assert_eq!(talk.accounts.total() - talk.accounts.read, 2 * 101);
+    assert_eq!(handshake(&whole).key_exchange.unwrap(), "Curve25519");
+    for size in [1, 2, 3, 5, 7, 16] {
+        let cut = over_tcp(size);
+        assert_eq!(cut.content(), whole.content(), "{size}");
+        assert_eq!(conversation(&cut).accounts, talk.accounts, "{size}");
+    }
+}
+
+#[test]
+fn over_tcp_a_wrong_length_ends_it() {
+    let mut scene = Scene::new();
+    let talk = scene.tcp("192.0.2.10:40000", "192.0.2.25:4500");
+    scene.client(talk, b"IKETCP\0\x01rest");
+    scene.close(talk);
+    let heard = hear(&[&PROTOCOL], &scene.pcap());
+    let accounts = conversation(&heard).accounts;
+    assert_eq!((accounts.read, accounts.malformed), (6, 6));
 }

@@ -70,6 +70,14 @@ impl CryptoStream {
         self.pieces.insert(first, whole);
     }
 
+    /// What is there without a hole, from the beginning.
+    pub(super) fn beginning(&self) -> &[u8] {
+        match self.pieces.first() {
+            Some(&(0, end)) => self.data.get(..end).unwrap_or_default(),
+            _ => &[],
+        }
+    }
+
     /// Whether nothing of a message waits for the rest of it.
     pub(super) fn is_between_messages(&self) -> bool {
         self.pieces.as_slice() == [(0, self.next)]

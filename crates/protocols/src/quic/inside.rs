@@ -3,7 +3,7 @@
 
 use overheard_tap::{Cursor, Cut, Inside, Keys as Given, Label, Notes, Outcome, Secrets, Side};
 
-use super::header::{Kind, LongPacket, length, number};
+use super::header::{LongPacket, length, number};
 use super::keys::{Keys, Opened, Unmasked};
 use super::version;
 use crate::shared::negotiation::Agreed;
@@ -167,11 +167,6 @@ impl Unsealing {
     pub(super) fn held(&self) -> usize {
         size_of::<Unsealing>() + 4 * 1024
     }
-}
-
-/// Whether a packet with a long header holds early data.
-pub(super) fn is_early(packet: &LongPacket<'_>) -> bool {
-    packet.kind == Kind::ZeroRtt
 }
 
 /// Hands over what is in the frames of a packet (RFC 9000 section 12.4), up to one that is not known.

@@ -430,3 +430,63 @@ fn every_cut_and_every_changed_byte_is_survived() {
         .collect();
     assert!(handshakes(&heard(&changed)).len() <= 1);
 }
+
+#[test]
+fn a_connection_at_another_address_is_told_by_its_id() {
+    let mut scene = Scene::new();
+    let talk = scene.udp(CLIENT, SERVER);
+    scene.client(talk, &sample_client());
+    scene.server(talk, &sample_server());
+    let moved = scene.udp("198.51.100.7:61000", SERVER);
+    let packet = [&[0x5a][..], &bytes("f067a5502a4262b5"), &[0xee; 40]].concat();
+    scene.client(moved, &packet);
+    scene.server(moved, &[&[0x4a][..], &[0xcc; 40]].concat());
+    let other = scene.udp("198.51.100.7:61001", "192.0.2.25:9999");
+    scene.client(other, &packet);
+    let heard = hear(&[&PROTOCOL], &scene.pcap());
+    let parts: Vec<_> = heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Part { id, guess, .. } => Some((id.get(..8).unwrap_or_default(), *guess)),
+            _ => None,
+        })
+        .collect();
+    let id = bytes("f067a5502a4262b5");
+    assert_eq!(parts, [(&id[..], false), (&id[..], true), (&[], true)]);
+    let unrecognised: Vec<u64> = heard
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Conversation(conversation) => Some(conversation.accounts.unrecognised),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(unrecognised, [0, 49 + 41, 49]);
+}
+
+#[test]
+fn a_hello_of_googles_own_is_read() {
+    const Q050: u32 = u32::from_be_bytes(*b"Q050");
+    let hello = crate::shared::google_hello::sample(&[
+        (b"SNI\0", b"news.example"),
+        (b"UAID", b"Chrome/83"),
+        (b"KEXS", b"C255"),
+    ]);
+    let frame = [
+        &[8, 0, 0x40, u8::try_from(hello.len()).unwrap()][..],
+        &hello,
+    ]
+    .concat();
+    let packet = Packet {
+        version: Q050,
+        destination: &ID,
+        source: &[],
+        number: 1,
+        frames: padded(frame),
+    };
+    let record = one(&[(true, packet.sealed(&keys_of(Q050, &ID)[0]))]);
+    assert_eq!(record.version.as_deref(), Some("QUIC Q050"));
+    assert_eq!(record.server_name.as_deref(), Some("news.example"));
+    assert_eq!(record.key_exchange.as_deref(), Some("x25519"));
+}

@@ -64,6 +64,15 @@ const DRAFT_V2: Derivation = Derivation {
     prefix: "quicv2",
 };
 
+/// Google's Q050.
+const Q050: Derivation = Derivation {
+    salt: [
+        0x50, 0x45, 0x74, 0xef, 0xd0, 0x66, 0xfe, 0x2f, 0x9d, 0x94, 0x5c, 0xfc, 0xdb, 0xd3, 0xa7,
+        0xf0, 0xd3, 0xb5, 0x6b, 0x45,
+    ],
+    prefix: QUIC,
+};
+
 /// Google's T050.
 const T050: Derivation = Derivation {
     salt: [
@@ -88,6 +97,7 @@ const ANY: [Derivation; 4] = [V1, DRAFT_29, DRAFT_23, DRAFT_22];
 
 const VERSION_2: u32 = 0x6b33_43cf;
 const VERSION_2_DRAFT: u32 = 0x709a_50c4;
+const Q050_NUMBER: u32 = u32::from_be_bytes(*b"Q050");
 const T050_NUMBER: u32 = u32::from_be_bytes(*b"T050");
 const T051_NUMBER: u32 = u32::from_be_bytes(*b"T051");
 
@@ -101,6 +111,7 @@ pub(super) fn derivations(version: u32) -> &'static [Derivation] {
         0xff00_0016 | 0xface_b001 => &[DRAFT_22],
         VERSION_2 => &[V2],
         VERSION_2_DRAFT => &[DRAFT_V2],
+        Q050_NUMBER => &[Q050],
         T050_NUMBER => &[T050],
         T051_NUMBER => &[T051],
         _ => &ANY,
@@ -115,6 +126,7 @@ pub(super) fn is_known(version: u32) -> bool {
             | 0xface_b000..=0xface_b0ff
             | VERSION_2
             | VERSION_2_DRAFT
+            | Q050_NUMBER
             | T050_NUMBER
             | T051_NUMBER
     )
@@ -132,7 +144,12 @@ pub(super) fn is_version_2(version: u32) -> bool {
 
 /// Whether the frames are numbered as Google does.
 pub(super) fn has_google_frames(version: u32) -> bool {
-    matches!(version, T050_NUMBER | T051_NUMBER)
+    matches!(version, Q050_NUMBER | T050_NUMBER | T051_NUMBER)
+}
+
+/// Whether the hellos are Google's own, not those of TLS.
+pub(super) fn has_google_hello(version: u32) -> bool {
+    version == Q050_NUMBER
 }
 
 /// A version for people: `QUIC v1`, `QUIC draft-29`, `QUIC T051`; `QUIC 0x1234abcd` where it has no name.
@@ -141,6 +158,7 @@ pub(super) fn name(version: u32) -> String {
         1 => "QUIC v1".to_owned(),
         VERSION_2 => "QUIC v2".to_owned(),
         VERSION_2_DRAFT => "QUIC v2 draft".to_owned(),
+        Q050_NUMBER => "QUIC Q050".to_owned(),
         T050_NUMBER => "QUIC T050".to_owned(),
         T051_NUMBER => "QUIC T051".to_owned(),
         0xff00_0000..=0xff00_00ff => format!("QUIC draft-{:02}", version & 0xff),

@@ -102,7 +102,7 @@ impl Listener {
     }
 
     /// Hears one message and says how many of its bytes could be read.
-    fn message(&mut self, bytes: &[u8], notes: &mut Notes<'_>) -> Result<usize, Cut> {
+    pub(crate) fn message(&mut self, bytes: &[u8], notes: &mut Notes<'_>) -> Result<usize, Cut> {
         let mut message = Message::new(bytes)?;
         let header = message.header;
         let mut asked: Option<Question> = None;

@@ -22,6 +22,8 @@ pub mod message {
     pub const CERTIFICATE: u8 = 11;
     /// ServerKeyExchange (TLS 1.2 and before).
     pub const SERVER_KEY_EXCHANGE: u8 = 12;
+    /// NewSessionTicket: in clear in TLS 1.2 and before (RFC 5077 section 3.3).
+    pub const NEW_SESSION_TICKET: u8 = 4;
     /// ServerHelloDone (TLS 1.2 and before).
     pub const SERVER_HELLO_DONE: u8 = 14;
 }
@@ -40,10 +42,17 @@ mod extension {
     pub const PSK_KEY_EXCHANGE_MODES: u16 = 45;
     pub const KEY_SHARE: u16 = 51;
     pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+    pub const RENEGOTIATION_INFO: u16 = 0xff01;
 }
 
 /// TLS 1.3 on the wire.
 pub const TLS13: u16 = 0x0304;
+
+/// The cipher suite that says the same as an empty `renegotiation_info` (RFC 5746 section 3.3).
+const RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
+
+/// The most pre-shared keys of a hello whose age is looked at.
+const MAX_PSKS: usize = 16;
 
 /// The random by which a ServerHello is a HelloRetryRequest (RFC 9846 section 4.1.3).
 pub const RETRY_RANDOM: [u8; 32] = [
@@ -101,7 +110,7 @@ pub struct ClientHello {
     pub extensions: Vec<u16>,
     /// Name of the server, lower case, without trailing dot; never empty.
     pub server_name: Option<String>,
-    /// Application protocols (RFC 7301), in the client's order.
+    /// Application protocols (RFC 7301), in the client's order; a stranger may send empty ones.
     pub alpn: Vec<Vec<u8>>,
     /// Versions of the extension `supported_versions`, as sent.
     pub supported_versions: Vec<u16>,
@@ -115,6 +124,9 @@ pub struct ClientHello {
     pub psk_modes: Vec<u8>,
     /// Whether a pre-shared key (TLS 1.3 resumption) is offered.
     pub psk_offered: bool,
+    /// Age of each pre-shared key as sent: 0 for those that were not made by an earlier session (RFC 9846
+    /// section 4.2.11).
+    pub psk_ages: Vec<u32>,
     /// Whether a session ticket (RFC 5077) is offered; an empty extension only asks for one.
     pub ticket_offered: bool,
     /// Whether early data follows.
@@ -122,6 +134,9 @@ pub struct ClientHello {
     /// Whether the true hello is inside, encrypted (RFC 9849): the names here are the outer ones.
     /// Without meaning where the client only greases the extension, which looks the same.
     pub ech_outer: bool,
+    /// Whether that extension holds the client's part of the key: not in a second hello, except by who greases
+    /// (RFC 9849 sections 6.1.5 and 6.2).
+    pub ech_has_key: bool,
     /// Length of the cookie of DTLS, in bytes.
     pub cookie_length: usize,
     /// Whether it came in the form of SSL 2.0 (RFC 5246 appendix E.2), which has no extensions.
@@ -189,7 +204,14 @@ impl ClientHello {
             }
             extension::ALPN => self.alpn = protocols(&mut body)?,
             extension::SESSION_TICKET => self.ticket_offered = !body.is_empty(),
-            extension::PRE_SHARED_KEY => self.psk_offered = true,
+            extension::PRE_SHARED_KEY => {
+                self.psk_offered = true;
+                let mut identities = body.vector16("psk identities")?;
+                while !identities.is_empty() && self.psk_ages.len() < MAX_PSKS {
+                    identities.vector16("psk identity")?;
+                    self.psk_ages.push(identities.u32()?);
+                }
+            }
             extension::EARLY_DATA => self.early_data = true,
             extension::SUPPORTED_VERSIONS => {
                 self.supported_versions = numbers(body.vector8("versions")?)
@@ -202,10 +224,21 @@ impl ClientHello {
                 self.key_shares = shares(&mut body)?
             }
             // `outer` is 0; the inner hello, marked 1, is never in the clear.
-            extension::ENCRYPTED_CLIENT_HELLO => self.ech_outer = body.u8()? == 0,
+            extension::ENCRYPTED_CLIENT_HELLO => {
+                self.ech_outer = body.u8()? == 0;
+                // Functions of key derivation and encryption, and the number of the server's key.
+                body.skip(2 + 2 + 1)?;
+                self.ech_has_key = !body.vector16("ech key")?.is_empty();
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the client can bind a renegotiation to what came before it (RFC 5746).
+    pub fn binds_renegotiation(&self) -> bool {
+        self.extensions.contains(&extension::RENEGOTIATION_INFO)
+            || self.cipher_suites.contains(&RENEGOTIATION_INFO_SCSV)
     }
 
     /// Whether the client speaks TLS 1.3 (or DTLS 1.3), a draft of it included.
@@ -234,8 +267,12 @@ pub struct ServerHello {
     pub extensions: Vec<u16>,
     /// The group of the server's key share.
     pub group: Option<u16>,
+    /// The compression method (TLS 1.2 and before); 0 is none.
+    pub compression: u8,
     /// Whether a pre-shared key was accepted (TLS 1.3).
     pub psk_selected: bool,
+    /// Which of the offered ones, counted from 0.
+    pub psk_index: u16,
     /// The application protocol, where it is said here (TLS 1.2 and before).
     pub alpn: Option<Vec<u8>>,
 }
@@ -263,7 +300,7 @@ impl ServerHello {
         }
         hello.cipher_suite = Some(cursor.u16()?);
         if !early_draft {
-            cursor.skip(1)?;
+            hello.compression = cursor.u8()?;
         }
         hello.extensions(&mut cursor);
         Ok(hello)
@@ -294,11 +331,22 @@ impl ServerHello {
         match kind {
             extension::SUPPORTED_VERSIONS => self.version = final_version(body.u16()?),
             extension::KEY_SHARE | extension::DRAFT_KEY_SHARE => self.group = Some(body.u16()?),
-            extension::PRE_SHARED_KEY => self.psk_selected = true,
-            extension::ALPN => self.alpn = protocols(&mut body)?.into_iter().next(),
+            extension::PRE_SHARED_KEY => {
+                self.psk_selected = true;
+                self.psk_index = body.u16()?;
+            }
+            extension::ALPN => {
+                let mut chosen = protocols(&mut body)?.into_iter();
+                self.alpn = chosen.find(|name| !name.is_empty());
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether the server binds a renegotiation to what came before it (RFC 5746); TLS 1.3 has none.
+    pub fn binds_renegotiation(&self) -> bool {
+        self.is_tls13() || self.extensions.contains(&extension::RENEGOTIATION_INFO)
     }
 
     /// Whether everything after it is sealed (TLS 1.3 and DTLS 1.3).
@@ -353,7 +401,7 @@ fn protocols(body: &mut Cursor<'_>) -> Result<Vec<Vec<u8>>, Cut> {
         let name = list.vector8("application protocol")?.rest();
         let grease =
             <[u8; 2]>::try_from(name).is_ok_and(|pair| is_grease(u16::from_be_bytes(pair)));
-        if !grease && !name.is_empty() {
+        if !grease {
             protocols.push(name.to_vec());
         }
     }

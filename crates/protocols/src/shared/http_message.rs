@@ -6,6 +6,9 @@ const MAX_START_LINE: usize = 16 * 1024;
 /// The longest method, in bytes.
 const MAX_METHOD: usize = 32;
 
+/// The longest media type and name of a file that are kept, in characters.
+const MAX_TEXT: usize = 256;
+
 /// What the beginning of some bytes looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -185,6 +188,23 @@ fn value_of(text: &str) -> (String, &str) {
         }
     }
     (value, "")
+}
+
+/// The last part of a target's path, without its query.
+pub fn file_name(target: &str) -> Option<String> {
+    let path = target.split(['?', '#', ';']).next()?;
+    let path = path.split_once("://").map_or(path, |(_, rest)| {
+        rest.split_once('/').map_or("", |(_, path)| path)
+    });
+    let name = path.rsplit('/').next()?;
+    (!name.is_empty() && name != "*").then(|| name.chars().take(MAX_TEXT).collect())
+}
+
+/// The media type in the value of Content-Type, lower case, without its parameters.
+pub fn media_type(value: &str) -> Option<String> {
+    let name = value.split(';').next()?.trim();
+    let name: String = name.chars().take(MAX_TEXT).collect();
+    (!name.is_empty()).then(|| name.to_ascii_lowercase())
 }
 
 /// The name in a Host field, as text for a `name` record: without its port. Nothing where it is an

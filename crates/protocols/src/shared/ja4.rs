@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::hello::{ClientHello, final_version};
+use super::hello::ClientHello;
 use super::hex::hex;
 
 /// Server name and application protocols: told by the first part, so left out of the last.
@@ -20,7 +20,6 @@ pub fn fingerprint(protocol: &str, hello: &ClientHello) -> Option<String> {
         .supported_versions
         .iter()
         .copied()
-        .map(final_version)
         .max_by_key(|&version| age(version));
     let mut suites = hello.cipher_suites.clone();
     suites.sort_unstable();
@@ -186,6 +185,24 @@ mod tests {
         assert_eq!(application(&[0x30, 0xab]), "3b");
         assert_eq!(application(&[0x30, 0x31, 0xab, 0xcd]), "3d");
         assert_eq!(application(&[0x30, 0xab, 0xcd, 0x31]), "01");
+    }
+
+    #[test]
+    fn what_has_no_letters_of_its_own() {
+        let mut hello = browser();
+        // A draft of TLS 1.3 is no version that the specification knows.
+        hello.supported_versions = vec![0x0303, 0x7f17];
+        hello.alpn = vec![Vec::new(), b"h2".to_vec()];
+        assert_eq!(
+            fingerprint("tls", &hello).unwrap(),
+            "t00d151600_8daaf6152771_e5627efa2ab1"
+        );
+        hello.signature_algorithms.clear();
+        assert!(
+            fingerprint("tls", &hello)
+                .unwrap()
+                .ends_with("_6d807ffa2a79")
+        );
     }
 
     #[test]

@@ -11,9 +11,9 @@ use super::{iana, ja4};
 /// The most groups that a record lists as offered.
 const MAX_OFFERED_GROUPS: usize = 64;
 
-/// Bits of a finite field below which a tap can compute the discrete logarithm (RFC 9325 section 4.1 asks
-/// for 2048).
-const MIN_FIELD_BITS: usize = 1024;
+/// Bits of a finite field up to which who can spend much computes the discrete logarithm, as for the groups of SSH
+/// and IKE (RFC 9142 section 3; RFC 9325 section 4.1 asks for 2048).
+const MAX_SMALL_FIELD_BITS: usize = 1024;
 
 /// Groups with a post-quantum part: ML-KEM (draft-ietf-tls-mlkem, RFC 10024), Kyber of the drafts before
 /// it, and CECPQ2.
@@ -54,7 +54,8 @@ pub fn handshake(
     };
     if let Some(client) = client {
         record.server_name.clone_from(&client.server_name);
-        record.alpn = client.alpn.first().map(|name| label_text(name));
+        let mut wanted = client.alpn.iter().filter(|name| !name.is_empty());
+        record.alpn = wanted.next().map(|name| label_text(name));
         record.offered_key_exchange = client
             .groups
             .iter()
@@ -70,7 +71,7 @@ pub fn handshake(
         record.alpn = Some(label_text(alpn));
     }
     if server.is_tls13() {
-        record.resumed = Some(server.psk_selected);
+        record.resumed = Some(server.psk_selected && !is_external(client, server));
         record.key_exchange = match server.group {
             Some(group) => Some(iana::group(group)),
             None if server.psk_selected => Some("PSK".to_owned()),
@@ -83,6 +84,7 @@ pub fn handshake(
         };
         record.quantum_safe = server.group.map(is_quantum_safe);
     } else {
+        record.compression = compression(server.compression);
         let method = suite.as_deref().and_then(Method::of);
         record.forward_secret = method.map(Method::is_forward_secret);
         record.quantum_safe = method.map(|method| method == Method::PostQuantum);
@@ -97,11 +99,40 @@ pub fn handshake(
     record
 }
 
+/// Whether the pre-shared key that the server chose was agreed on outside of TLS: those of earlier sessions say
+/// their age, hidden by a number that is added to it (RFC 9846 section 4.2.11).
+fn is_external(client: Option<&ClientHello>, server: &ServerHello) -> bool {
+    let ages = client.map(|client| client.psk_ages.as_slice());
+    ages.and_then(|ages| ages.get(usize::from(server.psk_index))) == Some(&0)
+}
+
+/// Name of a compression method (RFC 3749, RFC 3943); `None` for none.
+fn compression(method: u8) -> Option<String> {
+    match method {
+        0 => None,
+        1 => Some("DEFLATE".to_owned()),
+        64 => Some("LZS".to_owned()),
+        other => Some(format!("0x{other:02x}")),
+    }
+}
+
+/// The handshake took up an earlier session of TLS 1.2 or before by a ticket: the key is made of what the ticket
+/// holds, and nothing ephemeral joins it (RFC 5077 section 3.1). The key of the tickets opens it.
+pub fn resumed_by_ticket(record: &mut Handshake) {
+    record.key_exchange = Some("session ticket".to_owned());
+    record.forward_secret = Some(false);
+    record.quantum_safe = None;
+}
+
 /// What a tap gets from a conversation with this handshake.
 pub fn exposure(record: &Handshake) -> Exposure {
     let Some(version) = &record.version else {
         return Exposure::Unknown;
     };
+    if record.alert.is_some() {
+        // It came to nothing: nothing was said that a seal could hold or not.
+        return Exposure::Unknown;
+    }
     let suite = record.cipher_suite.as_deref().unwrap_or_default();
     if is_null(suite) {
         return Exposure::Open;
@@ -135,7 +166,7 @@ pub fn is_small_field(key_exchange: &str) -> bool {
     let bits = key_exchange
         .strip_prefix("DHE ")
         .and_then(|bits| bits.parse::<usize>().ok());
-    bits.is_some_and(|bits| bits < MIN_FIELD_BITS)
+    bits.is_some_and(|bits| bits <= MAX_SMALL_FIELD_BITS)
 }
 
 /// A version for people: `TLS 1.2`, `SSL 3.0`, `DTLS 1.2`; `0x1234` where there is none of this number.
@@ -320,7 +351,7 @@ mod tests {
         assert_eq!(of(Some(Ephemeral::OwnField(768))), "DHE 768");
         assert_eq!(of(None), "ECDHE");
         assert!(
-            is_small_field("DHE 768") && !is_small_field("DHE 1024") && !is_small_field("x25519")
+            is_small_field("DHE 1024") && !is_small_field("DHE 2048") && !is_small_field("x25519")
         );
     }
 

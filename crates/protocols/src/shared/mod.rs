@@ -2,6 +2,8 @@
 
 // A part may be used by one protocol alone, and that one taken out.
 #[allow(dead_code)]
+pub(crate) mod alerts;
+#[allow(dead_code)]
 pub(crate) mod auth_params;
 #[allow(dead_code)]
 pub(crate) mod base64;
@@ -16,7 +18,13 @@ pub(crate) mod dns_listener;
 #[allow(dead_code)]
 pub(crate) mod dns_message;
 #[allow(dead_code)]
+pub(crate) mod dns_over_http;
+#[allow(dead_code)]
+pub(crate) mod google_hello;
+#[allow(dead_code)]
 pub(crate) mod handshake_messages;
+#[allow(dead_code)]
+pub(crate) mod handshake_rules;
 #[allow(dead_code)]
 pub(crate) mod header_block;
 #[allow(dead_code)]
@@ -29,7 +37,13 @@ pub(crate) mod hex;
 #[allow(dead_code)]
 pub(crate) mod host_name;
 #[allow(dead_code)]
+pub(crate) mod http_body;
+#[allow(dead_code)]
+pub(crate) mod http_logins;
+#[allow(dead_code)]
 pub(crate) mod http_message;
+#[allow(unused_macros, unused_imports, dead_code)]
+pub(crate) mod http_rules;
 #[allow(dead_code)]
 pub(crate) mod iana;
 #[allow(dead_code)]

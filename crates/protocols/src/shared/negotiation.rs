@@ -1,12 +1,12 @@
 //! A handshake of TLS, DTLS or QUIC as it is overheard: the messages come from either side in any order, and
 //! become one record when what the sides agreed on is known.
 
-use overheard_ledger::{Certificate, Handshake, Name};
+use overheard_ledger::{Certificate, Exposure, Handshake, Name, SERVER};
 use overheard_tap::{Cursor, Cut, Evidence, Notes, Side};
 
 use super::hello::{ClientHello, ServerHello, message};
 use super::key_exchange::{self, Ephemeral};
-use super::{certificate, iana};
+use super::{alerts, certificate, iana, ja4};
 
 /// The most server names of one conversation that are written down.
 const MAX_SERVER_NAMES: usize = 8;
@@ -33,11 +33,22 @@ pub struct Negotiation {
     /// Who said the ClientHello: not always who opened the conversation.
     caller: Option<Side>,
     client: Option<Box<ClientHello>>,
+    /// Fingerprint of the first ClientHello, once a second one has taken its place.
+    first_ja4: Option<String>,
     server: Option<Box<ServerHello>>,
     /// Whether a HelloRetryRequest was heard.
     retried: bool,
     ephemeral: Option<Ephemeral>,
     certificate: Option<Box<Certificate>>,
+    client_certificate: Option<Box<Certificate>>,
+    /// Whether the server gave the client a ticket in clear.
+    ticket: bool,
+    /// What the client's second hello says of an encrypted one.
+    repeated_ech: Option<&'static str>,
+    /// Whether data was heard before the server's answer.
+    early_data: bool,
+    /// The alert that ended the handshake.
+    alert: Option<u8>,
     /// Whether the server said more than its hello: no session of TLS 1.2 or before was resumed.
     full: bool,
     /// Whether the server went to the cipher right after its hello.
@@ -59,10 +70,16 @@ impl Negotiation {
             protocol,
             caller: None,
             client: None,
+            first_ja4: None,
             server: None,
             retried: false,
             ephemeral: None,
             certificate: None,
+            client_certificate: None,
+            ticket: false,
+            repeated_ech: None,
+            early_data: false,
+            alert: None,
             full: false,
             resumed: None,
             answered: false,
@@ -105,6 +122,12 @@ impl Negotiation {
                     self.certificate = certificate::first_of(body).map(Box::new);
                 }
             }
+            message::CERTIFICATE if self.client_certificate.is_none() && !self.written => {
+                self.client_certificate = certificate::first_of(body).map(Box::new);
+                if self.client_certificate.is_some() {
+                    self.evidence.join(evidence);
+                }
+            }
             message::SERVER_KEY_EXCHANGE => {
                 self.full = true;
                 let suite = self.server.as_ref().and_then(|server| server.cipher_suite);
@@ -115,9 +138,9 @@ impl Negotiation {
                     self.evidence.join(evidence);
                 }
             }
+            message::NEW_SESSION_TICKET if side == self.answerer() => self.ticket = true,
             message::SERVER_HELLO_DONE => {
                 self.full = true;
-                self.answered = true;
                 self.resumed = Some(false);
             }
             _ => {}
@@ -125,8 +148,8 @@ impl Negotiation {
         Ok(())
     }
 
-    /// Hears a ClientHello. The first one counts, unless the server asked for another one: then that is what
-    /// the server answers, and what JA4 is taken of.
+    /// Hears a ClientHello. The first one counts, until another one follows before the server's choice: the
+    /// server asked for it, and answers it.
     pub fn hear_client(
         &mut self,
         side: Side,
@@ -150,12 +173,23 @@ impl Negotiation {
                 evidence.clone(),
             );
         }
-        let repeated = self.client.is_some() && self.retried && self.server.is_none();
+        // In a stream nothing else can be said twice; what made the server ask may not have been captured.
+        let may_repeat =
+            |before: &ClientHello| self.retried || self.protocol == "tls" && before.offers_tls13();
+        let repeated = self.server.is_none() && self.client.as_deref().is_some_and(may_repeat);
+        if repeated && hello.ech_outer {
+            self.repeated_ech = Some(if hello.ech_has_key { "grease" } else { "used" });
+        }
         if !self.written && (self.client.is_none() || repeated) {
-            let before = self.client.take().and_then(|before| before.server_name);
+            let mut name = hello.server_name.clone();
+            if let Some(before) = self.client.take() {
+                let first = ja4::fingerprint(self.protocol, &before);
+                self.first_ja4 = self.first_ja4.take().or(first);
+                name = before.server_name.or(name);
+            }
             self.caller = self.caller.or(Some(side));
             self.client = Some(Box::new(ClientHello {
-                server_name: before.or(hello.server_name.clone()),
+                server_name: name,
                 ..hello
             }));
             self.evidence.join(evidence);
@@ -178,6 +212,22 @@ impl Negotiation {
     pub fn close(&mut self, side: Side) {
         if let Some(closed) = self.closed.get_mut(side.index()) {
             *closed = true;
+        }
+    }
+
+    /// Data came before the server's answer (0-RTT).
+    pub fn hear_early_data(&mut self) {
+        self.early_data = true;
+    }
+
+    /// Hears an alert in clear (RFC 9846 section 6). One that ends the handshake leaves nothing to be sealed.
+    pub fn hear_alert(&mut self, level: u8, description: u8, evidence: &Evidence) {
+        const FATAL: u8 = 2;
+        if level == FATAL && !self.written && self.alert.is_none() {
+            self.alert = Some(description);
+            self.evidence.join(evidence);
+            self.close(Side::Client);
+            self.close(Side::Server);
         }
     }
 
@@ -218,11 +268,62 @@ impl Negotiation {
             record.version = Some(carrier);
         }
         record.certificate = self.certificate.take().map(|certificate| *certificate);
+        record.client_certificate = self.client_certificate.take().map(|one| *one);
+        self.write_circumstances(&mut record, notes);
+        if let Some(first) = self.first_ja4.take() {
+            let second = record.ja4.replace(first);
+            record.ja4_second = second.filter(|second| record.ja4.as_ref() != Some(second));
+        }
         if self.client.as_ref().is_some_and(|client| client.is_ssl2) {
             // The fingerprint is of hellos in records of TLS.
             record.ja4 = None;
         }
         self.add(record, notes);
+    }
+
+    /// What stands around the choice of keys.
+    fn write_circumstances(&self, record: &mut Handshake, notes: &mut Notes<'_>) {
+        record.retried = self.retried.then_some(true);
+        record.early_data = self.early_data.then_some(true);
+        record.alert = self.alert.map(alerts::name);
+        let Some(client) = self.client.as_deref() else {
+            return;
+        };
+        let server = self.server.as_deref();
+        let old = server.is_some_and(|server| !server.is_tls13());
+        record.encrypted_client_hello = client
+            .ech_outer
+            .then(|| match self.repeated_ech {
+                Some(known) => known,
+                None if old => "refused",
+                None => "offered",
+            })
+            .map(str::to_owned);
+        if old && record.resumed == Some(true) && client.ticket_offered {
+            key_exchange::resumed_by_ticket(record);
+        }
+        // Where a stolen key opens it anyway, or none is needed, the ticket says nothing new.
+        let holds = matches!(
+            key_exchange::exposure(record),
+            Exposure::Harvest | Exposure::Sealed
+        );
+        if self.ticket && old && holds {
+            let learns =
+                format!("What is said with {SERVER}, once it has the key of the server's tickets");
+            match self.protocol {
+                "tls" => notes.observe("tls-session-ticket", learns),
+                "dtls" => notes.observe("dtls-session-ticket", learns),
+                _ => {}
+            }
+        }
+        let unbound = server.is_some_and(|server| !server.binds_renegotiation());
+        if self.protocol == "tls" && unbound && client.binds_renegotiation() && self.alert.is_none()
+        {
+            notes.observe(
+                "tls-insecure-renegotiation",
+                format!("That {SERVER} cannot tell a renegotiation from a new beginning"),
+            );
+        }
     }
 
     /// Writes a record that was made elsewhere in place of that of this handshake.

@@ -83,7 +83,7 @@ fn agreed<'a>(seen: &Seen<'a>, protocol: &str) -> Option<&'a Handshake> {
 }
 
 /// Who is talked to: the server by the name that the client gave, else by the conversation.
-fn server(seen: &Seen<'_>, record: &Handshake) -> String {
+pub fn server(seen: &Seen<'_>, record: &Handshake) -> String {
     match (&record.server_name, seen.conversation) {
         (Some(name), Some(conversation)) => format!("{name} ({})", conversation.server),
         (Some(name), None) => name.clone(),

@@ -1,6 +1,6 @@
 //! What the sides of SSH 2 offer each other (RFC 4253 section 7.1), and what follows from it.
 
-use overheard_ledger::Exposure;
+use overheard_ledger::{Exposure, PostQuantum};
 use overheard_tap::{Cursor, Cut};
 
 use crate::shared::host_name::readable;
@@ -14,6 +14,7 @@ const BEFORE_LISTS: usize = 5 + 1 + 16;
 /// The message KEXINIT of one side.
 pub(super) struct Offer {
     key_exchange: Vec<String>,
+    host_keys: Vec<String>,
     /// Client to server, server to client.
     ciphers: [Vec<String>; 2],
     macs: [Vec<String>; 2],
@@ -25,11 +26,12 @@ impl Offer {
         let mut cursor = Cursor::new("ssh kexinit", payload);
         cursor.skip(1 + 16)?;
         let key_exchange = names(&mut cursor)?;
-        let _host_key = names(&mut cursor)?;
+        let host_keys = names(&mut cursor)?;
         let ciphers = [names(&mut cursor)?, names(&mut cursor)?];
         let macs = [names(&mut cursor)?, names(&mut cursor)?];
         Ok(Offer {
             key_exchange,
+            host_keys,
             ciphers,
             macs,
         })
@@ -40,6 +42,23 @@ impl Offer {
         let methods = self.key_exchange.iter().filter(|name| is_method(name));
         methods.cloned().collect()
     }
+}
+
+impl Offer {
+    /// Whether this side counts packets strictly: the sign stands among the key exchange methods.
+    fn is_strict(&self) -> bool {
+        let mut methods = self.key_exchange.iter();
+        methods.any(|name| name.starts_with("kex-strict-"))
+    }
+}
+
+/// Whether one of the suites (see [`Agreed::ciphers`]) lets packets before NEWKEYS be taken away unseen: those with
+/// ChaCha20-Poly1305, and CBC with a MAC of what is encrypted (CVE-2023-48795).
+fn is_truncatable(suites: &str) -> bool {
+    suites.split(" / ").any(|suite| {
+        suite.starts_with("chacha20-poly1305")
+            || (suite.contains("-cbc+") && suite.contains("-etm@"))
+    })
 }
 
 /// A list of names (RFC 4251 section 5).
@@ -89,6 +108,11 @@ fn looks_like_offer(bytes: &[u8]) -> bool {
 pub(super) struct Agreed {
     /// Key exchange method.
     pub(super) key_exchange: Option<String>,
+    /// Kind of host key.
+    pub(super) host_key: Option<String>,
+    /// Whether the first packets can be taken away unseen: the cipher or MAC allows it, and not both sides count packets
+    /// strictly.
+    pub(super) truncatable: bool,
     /// The cipher, with `+` and the MAC where the cipher has none of its own. Where the directions
     /// differ: client to server, ` / `, server to client.
     pub(super) ciphers: Option<String>,
@@ -112,8 +136,11 @@ impl Agreed {
             (Some(up), Some(down)) if up != down => Some(format!("{up} / {down}")),
             (up, down) => up.or(down),
         };
+        let strict = client.is_strict() && server.is_strict();
         Agreed {
             key_exchange: methods.map(str::to_owned),
+            host_key: first_common(&client.host_keys, &server.host_keys).map(str::to_owned),
+            truncatable: !strict && ciphers.as_deref().is_some_and(is_truncatable),
             ciphers,
             clear: [up, down].map(|cipher| cipher == Some("none")),
         }
@@ -146,8 +173,7 @@ fn suite(cipher: Option<&str>, mac: Option<&str>) -> Option<String> {
 
 /// Whether a method joins a post-quantum one to a classical one.
 pub(super) fn is_quantum_safe(method: &str) -> bool {
-    const SIGNS: [&str; 5] = ["mlkem", "sntrup", "kyber", "frodokem", "mceliece"];
-    SIGNS.iter().any(|sign| method.contains(sign))
+    PostQuantum::of(method).is_some()
 }
 
 /// Whether a method rests on a group or key of 1024 bits (RFC 9142 section 3).

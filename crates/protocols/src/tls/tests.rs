@@ -369,6 +369,150 @@ fn other_protocols_are_left_alone() {
     }
 }
 
+/// TLS 1.2 with an ephemeral curve, whose part from the message `from` on is replaced.
+fn tls12_until(from: usize, rest: Vec<Said>) -> Vec<Said> {
+    let mut all = tls12(0xc02f, &[3, 0, 29, 1, 0]);
+    all.truncate(from);
+    all.extend(rest);
+    all
+}
+
+fn exposure_of(all: &[Said], segment: Option<usize>) -> (Exposure, Vec<&'static str>) {
+    let heard = hear(&[&PROTOCOL], &scene(all, segment));
+    let exposure = heard.records.iter().find_map(|record| match &record.body {
+        Body::Conversation(conversation) => Some(conversation.exposure),
+        _ => None,
+    });
+    let observed = heard.hints.iter().filter_map(|hint| match hint.body {
+        overheard_ledger::HintBody::Observed { rule, .. } => Some(rule),
+        _ => None,
+    });
+    (exposure.unwrap(), observed.collect())
+}
+
+#[test]
+fn an_alert_in_clear_leaves_nothing_sealed() {
+    let refused = tls12_until(2, vec![(true, record(21, &[2, 48]))]);
+    let found = handshake(&refused);
+    assert_eq!(
+        (found.alert.as_deref(), found.key_exchange.as_deref()),
+        (Some("unknown_ca"), Some("x25519"))
+    );
+    for segment in [1, 6, 1460] {
+        assert_eq!(exposure_of(&refused, Some(segment)).0, Exposure::Unknown);
+    }
+    let nothing = [(true, offer()), (false, record(21, &[2, 40]))];
+    let found = handshake(&nothing);
+    assert_eq!(
+        (found.alert.as_deref(), found.version),
+        (Some("handshake_failure"), None)
+    );
+    // A warning goes by, and an alert inside the cipher is none that can be read.
+    let warned = tls12_until(1, vec![(false, record(21, &[1, 112]))]);
+    let whole = [
+        &warned[..],
+        &tls12(0xc02f, &[3, 0, 29, 1, 0])[1..],
+        &[(false, record(21, &[2; 26]))],
+    ]
+    .concat();
+    assert_eq!(handshake(&whole).alert, None);
+    assert_eq!(exposure_of(&whole, None).0, Exposure::Harvest);
+}
+
+#[test]
+fn a_client_certificate_and_a_ticket_in_clear_are_told() {
+    let client = [
+        record(22, &message(11, &certificate_message())),
+        record(22, &message(16, &[0; 33])),
+        record(20, &[1]),
+    ];
+    let server = [
+        record(22, &message(4, &[0; 60])),
+        record(20, &[1]),
+        record(22, &[0xee; 40]),
+    ];
+    let all = tls12_until(2, vec![(true, client.concat()), (false, server.concat())]);
+    let found = handshake(&all);
+    assert_eq!(
+        found.client_certificate.unwrap().subject,
+        "O=Example Post, CN=mail.example"
+    );
+    let (exposure, observed) = exposure_of(&all, None);
+    assert_eq!(exposure, Exposure::Harvest);
+    assert!(observed.contains(&"tls-session-ticket"), "{observed:?}");
+}
+
+#[test]
+fn a_session_taken_up_by_a_ticket_is_not_forward_secret() {
+    let body = client_hello(&[host(b"mail.example"), extension(35, &[1; 40])]);
+    let answer = server_hello_with(0x0303, [1; 32], &[8; 32], 0xc02f, &[]);
+    let all = [
+        (true, record(22, &message(1, &body))),
+        (
+            false,
+            [record(22, &message(2, &answer)), record(20, &[1])].concat(),
+        ),
+        (true, [record(20, &[1]), sealed(40)].concat()),
+    ];
+    let found = handshake(&all);
+    assert_eq!(
+        (
+            found.resumed,
+            found.forward_secret,
+            found.key_exchange.as_deref()
+        ),
+        (Some(true), Some(false), Some("session ticket"))
+    );
+    assert_eq!(exposure_of(&all, None).0, Exposure::StolenKey);
+}
+
+#[test]
+fn data_before_the_answer_is_told() {
+    let psk = [
+        vector16(&[vector16(&[1; 32]), vec![0, 0, 0, 9]].concat()),
+        vector16(&vector8(&[2; 32])),
+    ];
+    let hello = |early: bool, age: &[u8]| {
+        let mut psk = psk.concat();
+        psk[36..40].copy_from_slice(age);
+        let mut extensions = vec![
+            extension(43, &vector8(&list(&[0x0304]))),
+            extension(51, &vector16(&share(29))),
+        ];
+        if early {
+            extensions.push(extension(42, &[]));
+        }
+        extensions.push(extension(41, &psk));
+        record(22, &message(1, &client_hello(&extensions)))
+    };
+    let answer = server_hello(
+        0x0303,
+        [1; 32],
+        &[
+            extension(43, &list(&[0x0304])),
+            extension(51, &share(29)),
+            extension(41, &list(&[0])),
+        ],
+    );
+    let talk = |first: Vec<u8>| {
+        vec![
+            (true, first),
+            (
+                false,
+                [record(22, &message(2, &answer)), sealed(300)].concat(),
+            ),
+            (true, sealed(60)),
+        ]
+    };
+    let early = handshake(&talk([hello(true, &[0, 0, 0, 9]), sealed(100)].concat()));
+    assert_eq!((early.early_data, early.resumed), (Some(true), Some(true)));
+    let announced_only = handshake(&talk(hello(true, &[0, 0, 0, 9])));
+    assert_eq!(announced_only.early_data, None);
+    // A key that no session made has no age.
+    let external = handshake(&talk(hello(false, &[0, 0, 0, 0])));
+    assert_eq!((external.early_data, external.resumed), (None, Some(false)));
+}
+
 #[test]
 fn ssl2_is_read_up_to_the_key() {
     let hello = [0x80, 28, 1, 0, 2, 0, 3, 0, 0, 0, 16, 1, 0, 0x80];

@@ -37,26 +37,15 @@ impl Report<'_> {
         if total == 0 {
             return html! {};
         }
-        let mut at = 0.0;
-        let parts: Vec<(Exposure, f64, f64)> = self
+        let parts: Vec<(Exposure, u64)> = self
             .exposures
             .iter()
-            .filter(|held| held.bytes > 0)
-            .map(|held| {
-                let width = held.bytes as f64 * 1000.0 / total as f64;
-                let part = (held.exposure, at, width);
-                at += width;
-                part
-            })
+            .map(|held| (held.exposure, held.bytes))
             .collect();
         html! {
             figure {
                 figcaption { "What each exposure holds, in bytes on the wire" }
-                svg.bar viewBox="0 0 1000 30" preserveAspectRatio="none" aria-hidden="true" {
-                    @for (exposure, x, width) in parts {
-                        rect class=(class_of(exposure)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="30" {}
-                    }
-                }
+                (bar(&parts))
                 dl.legend {
                     @for held in self.exposures.iter().filter(|held| held.conversations > 0) {
                         div {
@@ -157,6 +146,28 @@ impl Report<'_> {
             .collect();
         all.extend(rows);
         (all, left_out)
+    }
+}
+
+/// A bar of parts in the colours of exposures, as long as their sizes.
+pub(super) fn bar(parts: &[(Exposure, u64)]) -> Markup {
+    let total: u64 = parts.iter().map(|(_, size)| size).sum();
+    let mut at = 0.0;
+    let parts = parts
+        .iter()
+        .filter(|(_, size)| *size > 0)
+        .map(|(exposure, size)| {
+            let width = *size as f64 * 1000.0 / total as f64;
+            let part = (*exposure, at, width);
+            at += width;
+            part
+        });
+    html! {
+        svg.bar viewBox="0 0 1000 30" preserveAspectRatio="none" aria-hidden="true" {
+            @for (exposure, x, width) in parts {
+                rect class=(class_of(exposure)) x=(format!("{x:.1}")) width=(format!("{width:.1}")) height="30" {}
+            }
+        }
     }
 }
 

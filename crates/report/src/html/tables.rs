@@ -1,7 +1,7 @@
-//! Calls, what a stored recording opens, who talked to whom, conversations, and the account of bytes.
+//! Calls, who talked to whom, conversations, and the account of bytes.
 
 use maud::{Markup, html};
-use overheard_ledger::{CallState, Conversation, Exposure, Media};
+use overheard_ledger::{CallState, Conversation, Media};
 
 use super::chip;
 use crate::escape::visible;
@@ -79,73 +79,6 @@ impl Report<'_> {
                 }
             }
         }
-    }
-
-    pub(super) fn stored_section(&self) -> Markup {
-        let head = heads(&[
-            "Opens",
-            "Server",
-            "Version",
-            "Key exchange",
-            ">Conversations",
-            ">Sealed bytes",
-        ]);
-        let body = html! {
-            @for stored in self.stored.iter().take(MAX_RANKED_ROWS) {
-                tr {
-                    td { (chip(stored.exposure)) }
-                    td { (visible(&stored.server)) }
-                    td { (visible(&stored.version)) }
-                    td { (visible(&stored.key_exchange)) }
-                    td.number { (words::grouped(stored.conversations)) }
-                    td.number { (words::bytes(stored.sealed)) }
-                }
-            }
-        };
-        let when = [
-            (Exposure::Weak, "open today"),
-            (Exposure::StolenKey, "open once the server's key is stolen"),
-            (Exposure::Harvest, "open once there is a quantum computer"),
-            (
-                Exposure::Sealed,
-                "stay closed, to the best of today's knowledge",
-            ),
-            (
-                Exposure::Open,
-                "lie within conversations of which other parts are open",
-            ),
-            (
-                Exposure::Unknown,
-                "cannot be judged: too little was captured of how they were sealed",
-            ),
-        ];
-        html! {
-            section aria-labelledby="stored" {
-                h2 #stored { "What a stored recording opens later" }
-                @if self.stored.is_empty() {
-                    p { "No sealed conversation was recognised." }
-                } @else {
-                    dl.when {
-                        @for (exposure, when) in when {
-                            @let sealed = self.sealed_of(exposure);
-                            @if sealed > 0 {
-                                div {
-                                    dt { (chip(exposure)) }
-                                    dd { b { (words::bytes(sealed)) } " (" (words::share(sealed, self.facts.sealed)) ") " (when) }
-                                }
-                            }
-                        }
-                    }
-                    (table("Sealed conversations by server and key exchange, as the server chose it.",
-                        self.stored.len(), MAX_RANKED_ROWS, head, body))
-                }
-            }
-        }
-    }
-
-    fn sealed_of(&self, exposure: Exposure) -> u64 {
-        let held = self.exposures.iter().find(|held| held.exposure == exposure);
-        held.map_or(0, |held| held.sealed)
     }
 
     pub(super) fn pairs_section(&self) -> Markup {

@@ -44,6 +44,21 @@ fn tcp_cut_before_the_flags_gives_its_ports_and_nothing_that_could_mislead() {
 }
 
 #[test]
+fn data_that_a_whole_syn_only_claims_was_never_sent() {
+    const FLAGS: usize = 20 + 13;
+    let mut claims = hello();
+    claims[FLAGS] = 0x12;
+    let none = &claims[..44];
+    assert_eq!(decode(LinkType::RAW, none, 44).payload.length, 0);
+    // Data that is there was said; so was what the capture cut off.
+    assert_eq!(decode(LinkType::RAW, &claims, 49).payload.captured, 5);
+    assert_eq!(decode(LinkType::RAW, none, 49).payload.length, 5);
+    // Of what else claims more, a part may be there by the tool that wrote it.
+    claims[FLAGS] = 0x10;
+    assert_eq!(decode(LinkType::RAW, &claims[..44], 44).payload.length, 5);
+}
+
+#[test]
 fn tcp_options_that_were_not_captured_are_no_trouble() {
     let cut = decode(LinkType::RAW, &hello()[..42], 49);
     assert_eq!(

@@ -20,8 +20,19 @@ fn a_client_hello_tells_what_it_offers() {
             51,
             &vector16(&[share(0x4a4a), share(0x11ec), share(29)].concat()),
         ),
-        extension(0xfe0d, &[0, 1, 2, 3]),
-        extension(41, &[0; 8]),
+        extension(
+            0xfe0d,
+            &[
+                &[0, 0, 1, 0, 1, 7][..],
+                &vector16(&[5; 32]),
+                &vector16(&[6; 144]),
+            ]
+            .concat(),
+        ),
+        extension(
+            41,
+            &vector16(&[vector16(b"ticket"), vec![0, 0, 1, 2]].concat()),
+        ),
     ]);
     let hello = ClientHello::parse(&body).unwrap();
     let expected = ClientHello {
@@ -37,11 +48,14 @@ fn a_client_hello_tells_what_it_offers() {
         signature_algorithms: vec![0x0403, 0x0804],
         psk_modes: vec![1],
         psk_offered: true,
+        psk_ages: vec![0x102],
         ticket_offered: false,
         early_data: true,
         ech_outer: true,
+        ech_has_key: true,
         cookie_length: 0,
         is_ssl2: false,
+        ..ClientHello::default()
     };
     assert_eq!(hello, expected);
     assert!(hello.offers_tls13());

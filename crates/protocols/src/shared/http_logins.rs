@@ -5,12 +5,42 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use overheard_ledger::Credential;
 use overheard_tap::Notes;
 
-use super::message_head::Login;
-use crate::shared::http_message::parameter;
-use crate::shared::{base64, login_form, ntlm};
+use super::http_message::parameter;
+use super::{base64, login_form, ntlm};
 
 /// The most cookies of one Cookie field that are looked at.
 const MAX_COOKIES: usize = 16;
+
+/// The most logins and cookies of one request that are kept.
+pub const MAX_LOGINS: usize = 64;
+
+/// A login or cookie of a request.
+pub struct Login {
+    /// What is written down.
+    pub credential: Credential,
+    /// What makes it the same as another one of this conversation.
+    pub key: u64,
+    /// The status that refuses it, where one does.
+    refusal: Option<u16>,
+}
+
+impl Login {
+    /// What is written down when the request was answered with this status, where it was.
+    pub fn judged(&self, status: Option<u16>) -> Credential {
+        let accepted = self
+            .refusal
+            .zip(status)
+            .and_then(|(refusal, status)| match status {
+                _ if status == refusal => Some(false),
+                101..=399 => Some(true),
+                _ => None,
+            });
+        Credential {
+            accepted,
+            ..self.credential.clone()
+        }
+    }
+}
 
 fn login(mechanism: &str, user: Option<String>, secret: Option<&str>, notes: &Notes<'_>) -> Login {
     let mut hasher = DefaultHasher::new();
@@ -103,4 +133,10 @@ pub fn form(found: &login_form::Login, notes: &Notes<'_>) -> Login {
         Some(&found.password),
         notes,
     )
+}
+
+/// The login in the query of a target.
+pub fn in_query(target: &str, notes: &Notes<'_>) -> Option<Login> {
+    let (_, query) = target.split_once('?')?;
+    login_form::find(query.as_bytes()).map(|found| form(&found, notes))
 }
