@@ -395,7 +395,7 @@ fn what_cannot_be_opened_is_quic_and_no_handshake() {
 #[test]
 fn what_is_not_quic_is_left_alone() {
     for datagram in [
-        short(),
+        short()[..20].to_vec(),
         [&[0x80, 0, 0, 1][..], &[0; 40]].concat(),
         vec![0xff; 1300],
         vec![0xc0; 1300],
