@@ -130,12 +130,14 @@ impl Block {
         let mut at = 0_usize;
         loop {
             let rest = self.pending.get(at..).unwrap_or_default();
+            // What came before was booked when it came.
+            let new = rest.len().min(bytes.len());
             let (account, read) = match decoder.read(rest) {
                 Read::Field(taken, field) => {
                     at = at.saturating_add(taken);
                     if !self.limited && !self.head.field(field, credit, notes) {
                         self.limited = true;
-                        notes.account(Account::Limited, self.pending.len().saturating_sub(at));
+                        notes.account(Account::Limited, new);
                     }
                     continue;
                 }

@@ -36,6 +36,7 @@ fn a_client_hello_tells_what_it_offers() {
     ]);
     let hello = ClientHello::parse(&body).unwrap();
     let expected = ClientHello {
+        random: [7; 32],
         version: 0x0303,
         session_id: vec![9; 4],
         cipher_suites: vec![0x1301, 0xc02f],
