@@ -121,12 +121,16 @@ struct Said<'a> {
     record: &'a Record,
 }
 
+/// The functions of [`When`].
+type OfConversation = fn(&Conversation) -> Option<String>;
+type OfRecord = fn(&Seen<'_>) -> Option<String>;
+
 /// What rules say of records, in the records' order.
 fn apply<'a>(
     records: &'a [Record],
     conversations: &HashMap<u64, &Conversation>,
-    of_conversations: &[(&'a Rule, fn(&Conversation) -> Option<String>)],
-    of_records: &[(&'a Rule, fn(&Seen<'_>) -> Option<String>)],
+    of_conversations: &[(&'a Rule, OfConversation)],
+    of_records: &[(&'a Rule, OfRecord)],
 ) -> Vec<Said<'a>> {
     let mut said = Vec::new();
     for record in records {

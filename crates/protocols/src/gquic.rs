@@ -214,7 +214,7 @@ mod tests {
                 "{said:?}"
             );
             assert_eq!(exposure, Exposure::Harvest);
-            let (said, exposure) = records(version, &[first.clone()]);
+            let (said, exposure) = records(version, std::slice::from_ref(&first));
             assert!(said[1].contains("Chrome/60"), "{said:?}");
             assert_eq!(exposure, Exposure::Unknown);
         }

@@ -291,14 +291,10 @@ impl Negotiation {
         };
         let server = self.server.as_deref();
         let old = server.is_some_and(|server| !server.is_tls13());
-        record.encrypted_client_hello = client
-            .ech_outer
-            .then(|| match self.repeated_ech {
-                Some(known) => known,
-                None if old => "refused",
-                None => "offered",
-            })
-            .map(str::to_owned);
+        let ech = self
+            .repeated_ech
+            .unwrap_or(if old { "refused" } else { "offered" });
+        record.encrypted_client_hello = client.ech_outer.then(|| ech.to_owned());
         if old && record.resumed == Some(true) && client.ticket_offered {
             key_exchange::resumed_by_ticket(record);
         }

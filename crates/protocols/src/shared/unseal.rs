@@ -124,6 +124,10 @@ impl Suite {
 }
 
 /// The ciphers, made ready with a key.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant: Initial packets of QUIC"
+)]
 enum Cipher {
     Aes128Gcm(Aes128Gcm),
     // As large as all others together.
@@ -254,6 +258,10 @@ where
 }
 
 /// What the header of a packet of QUIC is masked with (RFC 9001 section 5.4).
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large variant: Initial packets of QUIC"
+)]
 pub enum HeaderMask {
     /// AES-128 in the electronic code book.
     Aes128(Aes128),

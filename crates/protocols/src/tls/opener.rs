@@ -58,6 +58,15 @@ struct Half {
     over: bool,
 }
 
+/// The hellos of a handshake inside.
+#[derive(Default)]
+struct Hellos {
+    /// The client's random.
+    client: Option<[u8; 32]>,
+    /// The cipher suite that the server chose, and its random.
+    server: Option<(u16, [u8; 32])>,
+}
+
 /// Opens one conversation.
 pub(super) struct Opener {
     agreed: Agreed,
@@ -69,7 +78,7 @@ pub(super) struct Opener {
     takes_early: Option<bool>,
     tries: u32,
     /// The hellos of a handshake inside (renegotiation in TLS 1.2).
-    again: (Option<[u8; 32]>, Option<(u16, [u8; 32])>),
+    again: Hellos,
 }
 
 /// An opener for a conversation.
@@ -86,7 +95,7 @@ pub(super) fn begin(keys: &Keys, agreed: Agreed) -> Result<Opener, Outcome> {
         early: Vec::new(),
         takes_early: None,
         tries: MAX_TRIES,
-        again: (None, None),
+        again: Hellos::default(),
     };
     let known = if agreed.is_tls13 {
         opener.begin_13(secrets)
@@ -385,10 +394,10 @@ impl Opener {
         if !self.agreed.is_tls13 {
             match kind {
                 message::CLIENT_HELLO => {
-                    self.again.0 = ClientHello::parse(body).ok().map(|hello| hello.random)
+                    self.again.client = ClientHello::parse(body).ok().map(|hello| hello.random)
                 }
                 message::SERVER_HELLO => {
-                    self.again.1 = ServerHello::parse(body)
+                    self.again.server = ServerHello::parse(body)
                         .ok()
                         .and_then(|hello| Some((hello.cipher_suite?, hello.random)))
                 }
@@ -427,7 +436,7 @@ impl Opener {
     /// A side of TLS 1.2 goes to the keys that were agreed on inside (RFC 5746).
     fn change_cipher(&mut self, side: Side, notes: &mut Notes<'_>) {
         let known = || {
-            let (client_random, (suite, server_random)) = (self.again.0?, self.again.1?);
+            let (client_random, (suite, server_random)) = (self.again.client?, self.again.server?);
             let suite = Suite::of(suite)?;
             let secrets = notes.keys()?.of(&client_random)?;
             let master = secrets.get(Label::Master)?;

@@ -443,7 +443,7 @@ fn of_a_file_all_secrets_are_handed_over_wherever_they_stand() {
     let path =
         std::env::temp_dir().join(format!("overheard-secrets-{}.pcapng", std::process::id()));
     std::fs::write(&path, with_secrets()).unwrap();
-    let mut captures = crate::Captures::open(&[path.clone()]).unwrap();
+    let mut captures = crate::Captures::open(std::slice::from_ref(&path)).unwrap();
     assert_eq!(captures.secrets(), b"first\nsecond\n");
     let mut batch = crate::Batch::default();
     assert!(captures.fill(&mut batch).unwrap());

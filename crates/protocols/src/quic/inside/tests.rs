@@ -240,7 +240,7 @@ fn a_flood_of_streams_stays_within_its_limit() {
     for number in 0..200_u8 {
         let frames: Vec<u8> = (0..2_u16)
             .flat_map(|half| {
-                let id = 0x4000 | (u16::from(number) * 2 + half) * 4;
+                let id = 0x4000 | ((u16::from(number) * 2 + half) * 4);
                 [&[0x0a][..], &id.to_be_bytes(), &[1, b'x']].concat()
             })
             .collect();

@@ -56,7 +56,6 @@ fn a_client_hello_tells_what_it_offers() {
         ech_has_key: true,
         cookie_length: 0,
         is_ssl2: false,
-        ..ClientHello::default()
     };
     assert_eq!(hello, expected);
     assert!(hello.offers_tls13());
