@@ -17,10 +17,24 @@ const OTHERS: [&str; 9] = [
     "mlkem", "kyber", "ntru", "frodo", "mceliece", "cecpq", "0x4138", "0xfe30", "0xfe31",
 ];
 
+/// Whether a name holds the first two letters of any sign: asked of every group that every client offers, and
+/// nearly all are classical.
+fn may_be(name: &str) -> bool {
+    name.as_bytes().windows(2).any(|pair| {
+        // Two letters in lower case; a digit stays itself.
+        let pair =
+            [pair.first(), pair.get(1)].map(|letter| letter.map_or(0, |letter| letter | 0x20));
+        matches!(&pair, b"ml" | b"ky" | b"nt" | b"fr" | b"mc" | b"ce" | b"0x")
+    })
+}
+
 impl PostQuantum {
     /// By the name of a group or method, such as `X25519MLKEM768`, `mlkem768x25519-sha256`, `256-bit random
     /// ECP + ML-KEM-768`; `None` where it is classical, or not known.
     pub fn of(name: &str) -> Option<PostQuantum> {
+        if !may_be(name) {
+            return None;
+        }
         let name = name.to_ascii_lowercase();
         let set = ML_KEM.iter().find_map(|sign| {
             let (_, after) = name.split_once(sign)?;
@@ -53,6 +67,14 @@ impl PostQuantum {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_sign_passes_the_first_look() {
+        for sign in ML_KEM.iter().chain(&OTHERS) {
+            assert!(may_be(sign) && may_be(&sign.to_uppercase()), "{sign}");
+        }
+        assert!(!may_be("x25519") && !may_be("secp256r1") && !may_be("ffdhe2048"));
+    }
 
     #[test]
     fn names_of_every_protocol_are_known() {
