@@ -3,7 +3,7 @@
 use overheard_ledger::{
     Account, Conversation as ConversationRecord, Endpoint, Exposure, Hint, Record, Time,
 };
-use overheard_tap::{Keys, Notebook, Over, Side};
+use overheard_tap::{Keys, Notebook, Over, Recorder, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
 
 use crate::books::Books;
@@ -99,6 +99,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) opening: &'a mut Opening,
     /// Where what is inside is written down.
     pub(crate) opened: &'a mut Notebook,
+    /// Where media are kept, and which shard hears them.
+    pub(crate) recorder: Option<(&'a dyn Recorder, usize)>,
 }
 
 /// Whether the sender of a conversation's first packet is its client. Where a SYN does not tell, the
@@ -505,6 +507,7 @@ impl Conversation {
             written: &mut self.written,
             keys: surroundings.keys,
             opening: surroundings.opening,
+            recorder: surroundings.recorder,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use overheard_ledger::{Endpoint, Exposure, Reveal, Time};
 use overheard_tap::{
-    Analyzer, Chunk, Context, Keys, Notebook, Notes, Over, Probe, Protocol, Sample, Side, Step,
+    Analyzer, Chunk, Context, Keys, Notebook, Notes, Over, Probe, Protocol, Recorder, Sample, Side,
+    Step,
 };
 
 use crate::books::Books;
@@ -37,6 +38,8 @@ pub(crate) struct Room<'a> {
     pub(crate) keys: Option<&'a Keys>,
     /// What they opened: to be heard apart.
     pub(crate) opening: &'a mut Opening,
+    /// Where media are kept, and which shard hears them.
+    pub(crate) recorder: Option<(&'a dyn Recorder, usize)>,
 }
 
 /// Memory that an analyzer takes as a rule, in bytes, without what it says that it holds.
@@ -124,7 +127,8 @@ impl Room<'_> {
             self.written,
             &mut mind.exposure,
         )
-        .with_keys(self.keys);
+        .with_keys(self.keys)
+        .with_recorder(self.recorder);
         let step = mind.analyzer.hear(side, chunk, &mut notes);
         let apart = notes.apart();
         let opened = self.keys.map(|_| notes.opened());

@@ -259,6 +259,8 @@ impl Inner {
             written,
             keys: within.keys.filter(|_| within.depth < MAX_DEPTH),
             opening: &mut opening,
+            // What a tap hears is kept, not what keys open.
+            recorder: None,
         };
         hear(&mut self.stream, &mut room);
         if !opening.is_empty() {

@@ -28,5 +28,5 @@ mod table;
 mod written;
 
 pub use budget::MIN_MEMORY;
-pub use outcome::{DEFAULT_MEMORY, Heard, Opened, OpenedCounts, Options};
+pub use outcome::{Aids, DEFAULT_MEMORY, Heard, Opened, OpenedCounts, Options};
 pub use reader::{follow, follow_with};

@@ -1,7 +1,9 @@
 //! What following a capture needs, and what it gives.
 
+use std::sync::Arc;
+
 use overheard_ledger::{Accounts, Hint, Record, Reveal};
-use overheard_tap::Outcome;
+use overheard_tap::{Keys, Outcome, Recorder};
 
 use crate::inside::Sum;
 
@@ -27,6 +29,15 @@ impl Default for Options {
             memory: DEFAULT_MEMORY,
         }
     }
+}
+
+/// What helps to follow, beyond the capture itself.
+#[derive(Clone, Debug, Default)]
+pub struct Aids {
+    /// Keys of the conversations' owner: what they open is told apart in [`Heard::opened`].
+    pub keys: Option<Arc<Keys>>,
+    /// Keeps the packets of media.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// What was heard. The order of records and hints does not depend on the number of threads.

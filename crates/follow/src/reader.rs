@@ -3,14 +3,13 @@
 //! Shards are heard by whoever is free ([`crate::crew`]); with one thread, by the reader.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use overheard_ledger::{Account, Time};
 use overheard_source::{Batch, Captures, Frame, SourceError};
+use overheard_tap::Notebook;
 use overheard_tap::limits::MAX_RECORDS;
-use overheard_tap::{Keys, Notebook};
 use overheard_wire::{
     Addresses, Packet, Span, Transport, TroubleKind, Tunnels, decode, decode_datagram,
 };
@@ -21,7 +20,7 @@ use crate::crew::{self, Crew};
 use crate::defragment::{self, Defragmenter, Whole};
 use crate::hearing::{Moment, Protocols};
 use crate::key::{Key, protocol};
-use crate::outcome::{Heard, Options};
+use crate::outcome::{Aids, Heard, Options};
 use crate::shard::{SHARDS, Shard, Totals};
 
 /// A packet of a conversation, in a [`Decoded`] batch. Small: workers read them one after the other, and
@@ -59,10 +58,10 @@ pub fn follow(
     options: Options,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Heard, SourceError> {
-    follow_with(captures, protocols, options, None, progress)
+    follow_with(captures, protocols, options, Aids::default(), progress)
 }
 
-/// As [`follow`]; what the owner's `keys` open is heard too, and told apart in [`Heard::opened`].
+/// As [`follow`], with what helps.
 ///
 /// # Errors
 /// As [`follow`].
@@ -70,7 +69,7 @@ pub fn follow_with(
     captures: &mut Captures,
     protocols: Protocols,
     options: Options,
-    keys: Option<Arc<Keys>>,
+    aids: Aids,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Heard, SourceError> {
     let mut reader = Reader {
@@ -79,7 +78,7 @@ pub fn follow_with(
     };
     let crew = Crew::new((0..SHARDS).map(|index| Lane {
         index,
-        shard: Shard::new(protocols, options, keys.as_ref()),
+        shard: Shard::new(index, protocols, options, &aids),
     }));
     let workers = options.threads.saturating_sub(1).min(SHARDS - 1);
     let read = thread::scope(|scope| {

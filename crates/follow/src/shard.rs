@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use overheard_tap::{Keys, Notebook};
+use overheard_tap::{Keys, Notebook, Recorder};
 
 use crate::budget::Budget;
 use crate::conversation::{Arrived, Conversation, Surroundings, idle_limit};
 use crate::hearing::Protocols;
 use crate::inside::Opening;
 use crate::key::Key;
-use crate::outcome::{OpenedCounts, Options};
+use crate::outcome::{Aids, OpenedCounts, Options};
 use crate::table::Table;
 use crate::written::{Dropped, Written};
 
@@ -45,14 +45,17 @@ pub(crate) struct Shard {
     written: Written,
     totals: Totals,
     packets: u64,
+    /// Its number.
+    index: usize,
     keys: Option<Arc<Keys>>,
+    recorder: Option<Arc<dyn Recorder>>,
     opening: Opening,
     /// What is inside of what was opened.
     opened: Written,
 }
 
 impl Shard {
-    pub(crate) fn new(protocols: Protocols, options: Options, keys: Option<&Arc<Keys>>) -> Shard {
+    pub(crate) fn new(index: usize, protocols: Protocols, options: Options, aids: &Aids) -> Shard {
         let budget = Budget::of(options.memory);
         Shard {
             protocols,
@@ -63,7 +66,9 @@ impl Shard {
             written: Written::new(budget.written),
             totals: Totals::default(),
             packets: 0,
-            keys: keys.cloned(),
+            index,
+            keys: aids.keys.clone(),
+            recorder: aids.recorder.clone(),
             opening: Opening::default(),
             opened: Written::new(budget.opened),
         }
@@ -83,6 +88,7 @@ impl Shard {
             keys: self.keys.as_deref(),
             opening: &mut self.opening,
             opened: &mut self.opened.book,
+            recorder: self.recorder.as_deref().map(|it| (it, self.index)),
         };
         let mut before = 0;
         let conversation = self.table.entry(key, || Conversation::new(key, packet));
@@ -159,6 +165,7 @@ impl Shard {
                 keys: self.keys.as_deref(),
                 opening: &mut self.opening,
                 opened: &mut self.opened.book,
+                recorder: self.recorder.as_deref().map(|it| (it, self.index)),
             };
             conversation.finish(&mut surroundings, &mut self.totals, early);
             self.written.weigh();

@@ -40,18 +40,12 @@ fn conversation(id: u64, server: &str, protocol: Option<&str>) -> Record {
 
 fn media(id: u64, destination: &str, tentative: bool) -> Record {
     let media = Media {
-        ssrc: "0x00000001".into(),
-        source: endpoint("192.0.2.10:40000"),
-        destination: endpoint(destination),
         payload_type: 96,
-        codec: None,
         packets: 3,
-        lost: 0,
         seconds: 0.1,
-        speech_seconds: None,
         protection: "none".into(),
-        call_id: None,
         tentative,
+        ..Media::new(1, endpoint("192.0.2.10:40000"), endpoint(destination))
     };
     Record {
         body: media.into(),
@@ -180,8 +174,7 @@ fn a_call_seen_twice_is_told_once() {
             state,
             start: Some(Time(frame)),
             answer: answer.map(Time),
-            end: None,
-            digits: None,
+            ..Call::default()
         }
         .into(),
         conversation: Some(frame),

@@ -88,14 +88,21 @@ impl Body {
                 text(&call.call_id)
                     + maybe(call.from.as_ref())
                     + maybe(call.to.as_ref())
-                    + masked(call.digits.as_ref()),
+                    + masked(call.digits.as_ref())
+                    + call
+                        .steps
+                        .iter()
+                        .map(|step| size_of_val(step) + text(&step.what))
+                        .sum::<usize>(),
             ),
             Body::Media(media) => (
                 size_of_val(&**media),
                 text(&media.ssrc)
                     + maybe(media.codec.as_ref())
                     + text(&media.protection)
-                    + maybe(media.call_id.as_ref()),
+                    + maybe(media.call_id.as_ref())
+                    + media.loudness.len()
+                    + masked(media.digits.as_ref()),
             ),
             Body::Message(message) => (
                 size_of_val(&**message),

@@ -4,6 +4,7 @@
 //! a [`Hint`]; what a record means for its owner is a [`Rule`]. The crate knows no protocol and does
 //! no input or output beyond turning records into NDJSON lines and back.
 
+mod call;
 mod exposure;
 mod footprint;
 mod hint;
@@ -13,14 +14,14 @@ mod record;
 mod rule;
 mod time;
 
+pub use call::{Announced, Call, CallState, CallStep, Encoding, MAX_CALL_STEPS, Media, MediaKey};
 pub use exposure::{Exposure, Severity};
 pub use hint::{Hint, HintBody, MAX_BEGINNING, SERVER};
 pub use masked::{Masked, Reveal, mask_query};
 pub use post_quantum::PostQuantum;
 pub use record::{
-    Account, Accounts, Body, Call, CallState, Capture, Certificate, Conversation, Credential,
-    Endpoint, Finding, Handshake, Line, MAX_EVIDENCE, Media, Message, Name, Object, Opened, Record,
-    Request,
+    Account, Accounts, Body, Capture, Certificate, Conversation, Credential, Endpoint, Finding,
+    Handshake, Line, MAX_EVIDENCE, Message, Name, Object, Opened, Record, Request,
 };
 pub use rule::{Rule, Seen, When};
 pub use time::Time;

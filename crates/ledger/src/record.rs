@@ -9,7 +9,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Exposure, Masked, Severity, Time};
+use crate::{Call, Exposure, Masked, Media, Severity, Time};
 
 /// The most frame numbers that a record names as its evidence.
 pub const MAX_EVIDENCE: usize = 16;
@@ -309,7 +309,7 @@ pub struct Conversation {
     pub conflicting_bytes: u64,
 }
 
-fn is_zero(value: &u64) -> bool {
+pub(crate) fn is_zero(value: &u64) -> bool {
     *value == 0
 }
 
@@ -472,91 +472,6 @@ pub struct Credential {
     /// Whether the server took it, where its answer was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<bool>,
-}
-
-/// How far a call came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum CallState {
-    /// Asked for; no answer was seen.
-    Attempted,
-    /// It rang.
-    Ringing,
-    /// Given up by the caller.
-    Cancelled,
-    /// Refused, busy, not found, or failed otherwise.
-    Failed,
-    /// Answered; no end was seen.
-    Answered,
-    /// Answered, and hung up.
-    Ended,
-}
-
-/// A telephone call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Call {
-    /// The signalling's own id.
-    pub call_id: String,
-    /// Who called: a URI, without display name and parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Who was called, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// How far it came.
-    pub state: CallState,
-    /// When it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start: Option<Time>,
-    /// When it was answered.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Time>,
-    /// When it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end: Option<Time>,
-    /// Digits dialled during the call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digits: Option<Masked>,
-}
-
-/// One direction of one RTP stream (RFC 3550).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Media {
-    /// Synchronisation source: `0x` and 8 hexadecimal digits, as Wireshark shows it. Without the prefix one in
-    /// forty would read as a decimal number.
-    pub ssrc: String,
-    /// Who sends.
-    pub source: Endpoint,
-    /// Who receives.
-    pub destination: Endpoint,
-    /// The payload type that most packets have, 0 to 127.
-    pub payload_type: u8,
-    /// The codec, as SDP calls it (`PCMU`, `opus`); the static assignment of RFC 3551 where no SDP says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codec: Option<String>,
-    /// Packets seen.
-    pub packets: u64,
-    /// Packets missing by their sequence numbers.
-    pub lost: u64,
-    /// Seconds from the first packet to the last.
-    pub seconds: f64,
-    /// Seconds of speech in it, where it was decoded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub speech_seconds: Option<f64>,
-    /// `none`, `sdes-in-clear`, `sdes`, `dtls-srtp`, `zrtp`; empty where nothing says whether the payload
-    /// is sealed: a codec that no signalling explained.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub protection: String,
-    /// The call that it belongs to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call_id: Option<String>,
-    /// Whether only the look of the packets says that it is RTP, weakly: kept by `join` only where
-    /// something announced it.
-    #[serde(skip)]
-    pub tentative: bool,
 }
 
 /// A letter.

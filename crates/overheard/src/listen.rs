@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
-use overheard_follow::{Heard, Opened as HeardInside, Options, follow_with};
+use overheard_follow::{Aids, Heard, Opened as HeardInside, Options, follow_with};
 use overheard_join::join;
 use overheard_judge::judge;
 use overheard_ledger::{Accounts, Body, Capture, Finding, Hint, Opened, Record, Rule, Time};
@@ -76,7 +76,11 @@ pub fn listen_with(
         keys.read(&captures.secrets());
         Arc::new(keys)
     });
-    let mut heard = follow_with(captures, PROTOCOLS, options, keys.clone(), progress)?;
+    let aids = Aids {
+        keys: keys.clone(),
+        recorder: None,
+    };
+    let mut heard = follow_with(captures, PROTOCOLS, options, aids, progress)?;
     let mut records = std::mem::take(&mut heard.records);
     join_all(&mut records, &mut heard.hints);
     let inside = std::mem::take(&mut heard.opened);

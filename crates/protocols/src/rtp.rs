@@ -527,18 +527,18 @@ impl Rtp {
             false => "",
         };
         let media = Media {
-            ssrc: format!("0x{:08x}", stream.ssrc),
-            source: notes.endpoint(stream.side),
-            destination: notes.endpoint(stream.side.other()),
             payload_type,
             codec: static_encoding(payload_type).map(str::to_owned),
             packets: stream.packets,
             lost: stream.lost(),
             seconds: stream.seconds(),
-            speech_seconds: None,
             protection: protection.to_owned(),
-            call_id: None,
             tentative,
+            ..Media::new(
+                stream.ssrc,
+                notes.endpoint(stream.side),
+                notes.endpoint(stream.side.other()),
+            )
         };
         notes.add_with(media, stream.evidence.clone());
     }

@@ -531,14 +531,11 @@ impl Sip {
             }
         }
         let call = Call {
+            protocol: "sip".to_owned(),
             call_id: call_id.clone(),
             from: block.get("From", "f").and_then(|value| bare_uri(&value)),
             to: block.get("To", "t").and_then(|value| bare_uri(&value)),
-            state: CallState::Attempted,
-            start: None,
-            answer: None,
-            end: None,
-            digits: None,
+            ..Call::default()
         };
         let followed = Followed {
             call,

@@ -70,24 +70,18 @@ fn call(id: &str) -> Call {
         start: Some(Time(MORNING)),
         answer: Some(Time(MORNING + 1_000_000_000)),
         end: Some(Time(MORNING + 26_000_000_000)),
-        digits: None,
+        ..Call::default()
     }
 }
 
 fn media(call_id: Option<&str>, protection: &str) -> Media {
     Media {
-        ssrc: "00000001".to_owned(),
-        source: endpoint("192.0.2.10:4000"),
-        destination: endpoint("192.0.2.50:4000"),
-        payload_type: 0,
         codec: Some("PCMU".to_owned()),
         packets: 1250,
-        lost: 0,
         seconds: 25.0,
-        speech_seconds: None,
         protection: protection.to_owned(),
         call_id: call_id.map(str::to_owned),
-        tentative: false,
+        ..Media::new(1, endpoint("192.0.2.10:4000"), endpoint("192.0.2.50:4000"))
     }
 }
 

@@ -8,7 +8,7 @@ use overheard_ledger::{
 };
 
 use crate::limits::MAX_RECORDS;
-use crate::{Analyzer, Inside, Keys, Outcome, Over, Side};
+use crate::{Analyzer, Inside, Keys, Outcome, Over, Recorder, Side, SoundStream};
 
 /// What is known of the conversation and of the chunk that is being heard.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +126,8 @@ pub struct Notes<'a> {
     apart: Accounts,
     dropped: u64,
     opening: Opening<'a>,
+    /// Where media are kept, and which shard hears them.
+    recorder: Option<(&'a dyn Recorder, usize)>,
 }
 
 impl fmt::Debug for Notes<'_> {
@@ -156,6 +158,7 @@ impl<'a> Notes<'a> {
             apart: Accounts::default(),
             dropped: 0,
             opening: Opening::default(),
+            recorder: None,
         }
     }
 
@@ -164,6 +167,25 @@ impl<'a> Notes<'a> {
     pub fn with_keys(mut self, keys: Option<&'a Keys>) -> Notes<'a> {
         self.opening.keys = keys;
         self
+    }
+
+    /// The same view, where media are kept: by whom, and for which shard.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: Option<(&'a dyn Recorder, usize)>) -> Notes<'a> {
+        self.recorder = recorder;
+        self
+    }
+
+    /// Keeps a packet of media (RTP, header and all) that `source` sent, until it is known what it is.
+    pub fn keep_sound(&self, source: Endpoint, ssrc: u32, packet: &[u8]) {
+        if let Some((recorder, shard)) = self.recorder {
+            let stream = SoundStream {
+                conversation: self.context.conversation,
+                source,
+                ssrc,
+            };
+            recorder.record(shard, stream, self.context.time, packet);
+        }
     }
 
     /// Client of the conversation.

@@ -7,7 +7,7 @@ mod packets;
 mod scene;
 mod tape;
 
-use overheard_follow::{Heard, OpenedCounts, Options, follow_with};
+use overheard_follow::{Aids, Heard, OpenedCounts, Options, follow_with};
 use overheard_ledger::{Hint, Record, Reveal};
 use overheard_source::Captures;
 use overheard_tap::{Keys, Protocol};
@@ -126,8 +126,11 @@ fn follow_keys(
 ) -> Heard {
     let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
     let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
-    let keys = keys.map(std::sync::Arc::new);
-    let heard = follow_with(&mut captures, protocols, options, keys, &mut |_| {})
+    let aids = Aids {
+        keys: keys.map(std::sync::Arc::new),
+        recorder: None,
+    };
+    let heard = follow_with(&mut captures, protocols, options, aids, &mut |_| {})
         .expect("a scene can be read");
     let mut total = heard.loose.total();
     for record in &heard.records {
