@@ -15,6 +15,8 @@ from pathlib import Path
 # Seconds that a program may take to be ready, and a client to be done.
 READY = 15
 DONE = 20
+# Bytes of a capture file without packets.
+PCAP_HEADER = 24
 
 
 class Skip(Exception):
@@ -150,11 +152,18 @@ class Stage:
         return path
 
     def stop_recording(self):
-        """Ends the recording, once what is on its way was written."""
+        """Ends the recording, once what is on its way was written.
+
+        On a busy machine tcpdump may not have had its turn yet: it is done when it sleeps, waiting for packets, and has
+        written something.
+        """
         path = self.folder / "row.pcap"
         size = -1
-        while path.stat().st_size != size:
-            size = path.stat().st_size
+        end = time.monotonic() + READY
+        while time.monotonic() < end:
+            before, size = size, path.stat().st_size
+            if size == before and size > PCAP_HEADER and sleeps(self.recorder.pid):
+                break
             time.sleep(0.1)
         os.killpg(self.recorder.pid, signal.SIGINT)
         self.recorder.wait(timeout=5)
@@ -194,6 +203,12 @@ def listens(kind, port):
             if words[1].endswith(f":{port:04X}") and words[3] == state:
                 return True
     return False
+
+
+def sleeps(pid):
+    """Whether a process waits for something to happen (state S of proc(5))."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "S"
 
 
 def sh(command, **more):
