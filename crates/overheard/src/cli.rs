@@ -103,6 +103,10 @@ pub enum Format {
     Json,
     /// For a ticket or a wiki
     Markdown,
+    /// The findings, for systems that gather the results of checks: SARIF 2.1.0 as JSON
+    Sarif,
+    /// The findings, for spreadsheets
+    Csv,
     /// Cryptography bill of materials: CycloneDX 1.6 as JSON
     Cbom,
 }

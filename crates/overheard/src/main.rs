@@ -134,6 +134,8 @@ fn print(report: &Report<'_>, format: Format) -> Result<()> {
         }
         Format::Json => writeln!(out, "{}", report.json())?,
         Format::Markdown => write!(out, "{}", report.markdown())?,
+        Format::Sarif => write!(out, "{}", report.sarif())?,
+        Format::Csv => write!(out, "{}", report.csv())?,
         Format::Cbom => write!(out, "{}", report.cbom())?,
     }
     out.flush()?;

@@ -224,7 +224,7 @@ struct Format {
     structure: fn(&str) -> Vec<String>,
 }
 
-fn formats() -> [Format; 7] {
+fn formats() -> [Format; 9] {
     [
         Format {
             name: "terminal",
@@ -255,6 +255,16 @@ fn formats() -> [Format; 7] {
             name: "cbom",
             write: |records| Report::new(records).cbom(),
             structure: cbom_structure,
+        },
+        Format {
+            name: "sarif",
+            write: |records| Report::new(records).sarif(),
+            structure: json_structure,
+        },
+        Format {
+            name: "csv",
+            write: |records| Report::new(records).csv(),
+            structure: csv_structure,
         },
         Format {
             name: "ledger",
@@ -510,6 +520,37 @@ fn cbom_structure(text: &str) -> Vec<String> {
     }
     json_structure(text);
     vec![sorted(shape(&serde_json::from_str(text).unwrap())).to_string()]
+}
+
+/// Cells of every line, read by the rules of RFC 4180; none of them is a formula to a spreadsheet.
+fn csv_structure(text: &str) -> Vec<String> {
+    let mut cells = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (mut cell, mut after) = (String::new(), rest.strip_prefix('"').unwrap());
+        loop {
+            let (part, behind) = after.split_once('"').unwrap();
+            cell.push_str(part);
+            after = behind;
+            let Some(behind) = after.strip_prefix('"') else {
+                break;
+            };
+            cell.push('"');
+            after = behind;
+        }
+        assert_eq!(cell.chars().find(|c| is_unseen(*c)), None, "in {cell:?}");
+        let begins = cell.trim_start().chars().next();
+        assert!(!begins.is_some_and(|c| "=+-@".contains(c)), "{cell:?}");
+        let end = if let Some(behind) = after.strip_prefix("\r\n") {
+            rest = behind;
+            "line"
+        } else {
+            rest = after.strip_prefix(',').unwrap();
+            "cell"
+        };
+        cells.push(end.to_owned());
+    }
+    cells
 }
 
 fn ledger_structure(text: &str) -> Vec<String> {
