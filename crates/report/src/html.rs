@@ -1,5 +1,6 @@
 //! The report as one self-contained page: no script, nothing fetched, every captured string escaped.
 
+mod calls;
 mod charts;
 mod findings;
 mod opened;

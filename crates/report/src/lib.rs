@@ -3,6 +3,7 @@
 //! A [`Report`] digests the records once; every format takes its numbers from there. What was captured
 //! was said by strangers: no format prints a captured string before [`escape`] has made it inert.
 
+mod calls;
 mod cbom;
 mod deadlines;
 mod escape;
