@@ -1,7 +1,11 @@
 //! Calls, each told once: its legs put together, its sound by who speaks, and what a tap hears of it.
 
 mod list;
+pub(crate) mod recording;
 pub(crate) mod words;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -21,6 +21,7 @@ mod attacks;
 #[cfg(test)]
 mod tests;
 
+pub use calls::recording::{MAX_PAGE_SOUND, Recording};
 pub use escape::inert;
 pub use terminal::Style;
 pub use view::Report;

@@ -10,6 +10,7 @@ use overheard_ledger::{
     Message, Opened, Record, Time,
 };
 
+use crate::calls::recording::{self, Recording};
 use crate::calls::words::Speech;
 use crate::calls::{self, Stream, Talk};
 use crate::sealed::Sealed;
@@ -30,6 +31,10 @@ pub struct Report<'a> {
     pub(crate) facts: Facts,
     /// Calls in the order in which they began, each once, with their media; also those of which only media was seen.
     pub(crate) talks: Vec<Talk<'a>>,
+    /// Their places by the streams, as conversation and SSRC, from which they are told.
+    pub(crate) told: BTreeMap<(u64, String), usize>,
+    /// Sound to be played in the page, by the number of its call.
+    pub(crate) recordings: BTreeMap<u64, Recording>,
     /// Handshakes in the ledger's order, with their conversations and evidence frames.
     pub(crate) handshakes: Vec<(u64, &'a Handshake, &'a [u64])>,
     /// What opens a recording of what was sealed.
@@ -253,6 +258,8 @@ impl<'a> Report<'a> {
             conversations,
             exposures,
             facts,
+            told: recording::places(&talks),
+            recordings: BTreeMap::new(),
             talks,
             names: host_names,
             opened: None,

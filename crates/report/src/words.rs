@@ -119,6 +119,13 @@ pub(crate) fn clock(time: Time) -> String {
     day.split('.').next().unwrap_or(day).to_owned()
 }
 
+/// The time of day to the millisecond, in UTC: `09:00:00.123`.
+pub(crate) fn precise(time: Time) -> String {
+    let text = time.to_string();
+    let day = text.split('T').nth(1).unwrap_or(&text);
+    day.chars().take(12).collect()
+}
+
 /// Frame numbers, at most `most` of them: `frame 12`, `frames 12, 15, …`.
 pub(crate) fn frames(frames: &[u64], most: usize) -> String {
     let mut numbers: Vec<String> = frames.iter().take(most).map(u64::to_string).collect();

@@ -101,7 +101,7 @@ fn percent(loss: f64) -> String {
 pub(crate) fn quality(streams: &[Stream<'_>]) -> Option<String> {
     let mut said = vec![format!("loss {}", percent(Talk::loss(streams)?))];
     if let Some(jitter) = Talk::jitter(streams) {
-        said.push(format!("jitter {jitter:.1} ms"));
+        said.push(format!("jitter {jitter:.1}\u{a0}ms"));
     }
     let again: u64 = streams.iter().map(|one| one.media.duplicates).sum();
     let late: u64 = streams.iter().map(|one| one.media.reordered).sum();
