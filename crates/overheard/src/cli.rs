@@ -29,6 +29,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Print everything that was observed as NDJSON, one record a line
     Ledger(LedgerArgs),
+    /// List calls: who called whom, how long they spoke, and whether a tap hears the words
+    Calls(CallsArgs),
     /// Explain a rule: why it matters, what to do, and the standard that says so
     Explain {
         /// The rule's id, as a report names it; all rules are listed without one
@@ -92,6 +94,24 @@ pub struct LedgerArgs {
     /// Exit with status 1 where there is a finding at least this bad
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub fail_on: Option<Level>,
+}
+
+/// `overheard calls`.
+#[derive(Debug, Args)]
+pub struct CallsArgs {
+    /// What to listen to.
+    #[command(flatten)]
+    pub input: Input,
+    /// Print one JSON object a line, for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Write the sound of each call that a tap hears into this folder, as WAV: the caller left, the callee right. Only
+    /// with --reveal, or encrypted with --seal-to
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// Encrypt what --save writes with age (https://age-encryption.org), so that only this recipient can open it: age1...
+    #[arg(long, value_name = "RECIPIENT", requires = "save")]
+    pub seal_to: Option<String>,
 }
 
 /// Formats of a report on standard output.

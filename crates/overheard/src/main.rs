@@ -1,12 +1,13 @@
 //! The command line of overheard: a tap that you run on yourself.
 
+mod calls;
 mod cli;
 mod interrupt;
 mod output;
 mod progress;
 mod tables;
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -83,6 +84,7 @@ fn run(command: Command) -> Result<ExitCode> {
             std::mem::forget(heard);
             Ok(verdict)
         }
+        Command::Calls(args) => calls::calls(&args),
         Command::Explain { rule } => tables::explain(rule.as_deref()),
         Command::Protocols => tables::protocols(),
         Command::Limits => tables::limits(),
@@ -123,14 +125,8 @@ fn print(report: &Report<'_>, format: Format) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match format {
         Format::Terminal => {
-            let color = out.is_terminal() && is_colourful();
-            report.terminal(
-                &mut out,
-                Style {
-                    color,
-                    width: WIDTH,
-                },
-            )?;
+            let style = style(&out);
+            report.terminal(&mut out, style)?;
         }
         Format::Json => writeln!(out, "{}", report.json())?,
         Format::Markdown => write!(out, "{}", report.markdown())?,
@@ -140,6 +136,14 @@ fn print(report: &Report<'_>, format: Format) -> Result<()> {
     }
     out.flush()?;
     Ok(())
+}
+
+/// How standard output is written to.
+fn style(out: &StdoutLock<'_>) -> Style {
+    Style {
+        color: out.is_terminal() && is_colourful(),
+        width: WIDTH,
+    }
 }
 
 /// Whether the user and the terminal want colours (<https://no-color.org>).

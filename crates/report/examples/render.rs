@@ -1,5 +1,5 @@
 //! A ledger (NDJSON) on standard input, as the page of the format that the first argument names:
-//! `terminal`, `html`, `markdown`, `json` or `cbom`.
+//! `terminal`, `html`, `markdown`, `json`, `cbom`, `calls` or `calls-json`.
 
 use std::io::{self, BufRead, Write};
 
@@ -18,6 +18,8 @@ fn main() -> io::Result<()> {
         Some("markdown") => write!(out, "{}", report.markdown()),
         Some("json") => write!(out, "{}", report.json()),
         Some("cbom") => write!(out, "{}", report.cbom()),
+        Some("calls") => report.calls(&mut out, Style::default()),
+        Some("calls-json") => write!(out, "{}", report.calls_json()),
         _ => report.terminal(&mut out, Style::default()),
     }
 }

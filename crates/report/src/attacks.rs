@@ -9,7 +9,7 @@ use overheard_ledger::Record;
 use serde_json::{Map, Value, json};
 
 use crate::escape::is_unseen;
-use crate::{Report, Style};
+use crate::{Recording, Report, Style};
 
 /// What stands in a field where nothing hostile does: its place in the page is compared with that of an
 /// attack. Of the same length class as the attacks: no word that a format breaks lines in.
@@ -142,11 +142,16 @@ fn ledger() -> Vec<Value> {
         json!({"kind": "request", "method": "GET", "host": "mail.example", "target": "/", "status": 200}),
         json!({"kind": "credential", "protocol": "imap", "mechanism": "plain", "user": "ada",
             "secret": "qu…", "crackable": false, "accepted": true}),
-        json!({"kind": "call", "call_id": "one", "from": "sip:ada", "to": "sip:ben", "state": "ended",
-            "start": time, "answer": time, "end": later, "digits": "12"}),
+        json!({"kind": "call", "protocol": "sip", "call_id": "one", "from": "sip:ada", "to": "sip:ben", "state": "ended",
+            "start": time, "ringing": time, "answer": time, "end": later, "digits": "12", "reason": "200 OK",
+            "asserted": "sip:ada@carrier", "diverted_from": "sip:cid", "transferred_to": "sip:dan", "holds": 1,
+            "leg_of": "another", "steps": [
+                {"frame": 12, "time": time, "source": client, "destination": server, "what": "INVITE"},
+                {"frame": 15, "time": later, "source": server, "destination": client, "what": "200 OK"}]}),
         json!({"kind": "media", "ssrc": "0x00000001", "source": client, "destination": server,
             "payload_type": 0, "codec": "PCMU", "packets": 1250, "lost": 1, "seconds": 25.0,
-            "speech_seconds": 9.5, "protection": "none", "call_id": "one"}),
+            "speech_seconds": 9.5, "loudness": [0, 50, 100], "digits": "12", "jitter_ms": 2.5,
+            "reordered": 3, "duplicates": 4, "protection": "none", "call_id": "one"}),
         json!({"kind": "media", "ssrc": "0x00000002", "source": client, "destination": server,
             "payload_type": 0, "codec": "PCMU", "packets": 1250, "lost": 1, "seconds": 25.0,
             "speech_seconds": 9.5, "protection": "dtls-srtp", "call_id": "none that was seen"}),
@@ -224,7 +229,7 @@ struct Format {
     structure: fn(&str) -> Vec<String>,
 }
 
-fn formats() -> [Format; 9] {
+fn formats() -> [Format; 13] {
     [
         Format {
             name: "terminal",
@@ -240,6 +245,35 @@ fn formats() -> [Format; 9] {
             name: "html",
             write: |records| Report::new(records).html(),
             structure: html_structure,
+        },
+        Format {
+            name: "html with sound",
+            write: |records| {
+                let report = Report::new(records);
+                let recordings = (1..4).map(|call| Recording {
+                    call,
+                    after: 0.5,
+                    bytes: 3,
+                    wav: (call < 3).then(|| b"wav".to_vec()),
+                });
+                report.with_recordings(recordings.collect()).html()
+            },
+            structure: html_structure,
+        },
+        Format {
+            name: "calls",
+            write: |records| calls(records, false),
+            structure: plain,
+        },
+        Format {
+            name: "calls, coloured",
+            write: |records| calls(records, true),
+            structure: painted,
+        },
+        Format {
+            name: "calls as JSON",
+            write: |records| Report::new(records).calls_json(),
+            structure: |text| text.lines().flat_map(json_structure).collect(),
         },
         Format {
             name: "markdown",
@@ -283,6 +317,13 @@ fn terminal(records: &[Record], color: bool) -> String {
     let mut out = Vec::new();
     let style = Style { color, width: 80 };
     Report::new(records).terminal(&mut out, style).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn calls(records: &[Record], color: bool) -> String {
+    let mut out = Vec::new();
+    let style = Style { color, width: 80 };
+    Report::new(records).calls(&mut out, style).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -384,10 +425,15 @@ fn html_structure(page: &str) -> Vec<String> {
         }
         tags.push(tag);
         let is_void = ["meta", "br", "link", "img", "input"].contains(&name.as_str());
-        if name == "style" {
-            let (_, after) = rest.split_once("</style>").unwrap();
+        if name == "style" || name == "script" {
+            let end = format!("</{name}>");
+            let (text, after) = rest.split_once(&end).unwrap();
+            assert!(
+                name == "style" || text == include_str!("html/player.js"),
+                "a script of ours"
+            );
             rest = after;
-            tags.push("/style".to_owned());
+            tags.push(format!("/{name}"));
         } else if !is_void {
             open.push(name);
         }

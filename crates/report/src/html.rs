@@ -1,11 +1,16 @@
-//! The report as one self-contained page: no script, nothing fetched, every captured string escaped.
+//! The report as one self-contained page: nothing fetched, every captured string escaped, and no script but that of the
+//! player where it holds sound to play.
 
+mod calls;
 mod charts;
 mod findings;
+mod ladder;
 mod opened;
+mod player;
 mod sealed;
 mod sides;
 mod tables;
+mod waveform;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -20,11 +25,12 @@ const STYLE: &str = include_str!("html/style.css");
 
 impl Report<'_> {
     /// The report as an HTML document. Its Content-Security-Policy allows its own style and nothing
-    /// else.
+    /// else; with recordings, also the sound in it and the script that plays it.
     pub fn html(&self) -> String {
         let style = STANDARD.encode(Sha256::digest(STYLE));
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+            "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'{}",
+            self.player_policy()
         );
         let page = html! {
             (DOCTYPE)
@@ -58,6 +64,7 @@ impl Report<'_> {
                             "secret than its first characters."
                         }
                     }
+                    @if self.has_players() { script { (PreEscaped(player::SCRIPT)) } }
                 }
             }
         };

@@ -136,6 +136,7 @@ pub(crate) fn counts(report: &Report<'_>) -> Value {
         "calls_heard": facts.calls_heard,
         "calls_seen": facts.calls_seen,
         "streams_heard": facts.streams_heard,
+        "speech_seconds": facts.speech_seconds(),
         "letters": facts.letters,
         "passwords": facts.passwords,
         "tokens": facts.tokens,

@@ -3,6 +3,7 @@
 //! A [`Report`] digests the records once; every format takes its numbers from there. What was captured
 //! was said by strangers: no format prints a captured string before [`escape`] has made it inert.
 
+mod calls;
 mod cbom;
 mod csv;
 mod deadlines;
@@ -22,6 +23,7 @@ mod attacks;
 #[cfg(test)]
 mod tests;
 
+pub use calls::recording::{MAX_PAGE_SOUND, Recording};
 pub use escape::inert;
 pub use terminal::Style;
 pub use view::Report;

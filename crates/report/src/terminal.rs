@@ -47,7 +47,7 @@ impl Style {
         }
     }
 
-    fn columns(self) -> usize {
+    pub(crate) fn columns(self) -> usize {
         self.width.clamp(MIN_WIDTH, MAX_WIDTH)
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn paragraph(
 }
 
 /// Lines of at most `width` columns, each indented. Words that are longer than a line are broken.
-fn wrap(text: &str, indent: usize, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, indent: usize, width: usize) -> Vec<String> {
     let room = width.saturating_sub(indent).max(1);
     let mut lines = Vec::new();
     let mut line = String::new();

@@ -10,6 +10,9 @@ use overheard_ledger::{
     Message, Opened, Record, Time,
 };
 
+use crate::calls::recording::{self, Recording};
+use crate::calls::words::Speech;
+use crate::calls::{self, Stream, Talk};
 use crate::sealed::Sealed;
 use crate::words;
 
@@ -26,10 +29,12 @@ pub struct Report<'a> {
     pub(crate) exposures: Vec<Held>,
     /// The counts of the headline.
     pub(crate) facts: Facts,
-    /// Calls in the ledger's order, with their media.
-    pub(crate) calls: Vec<Talk<'a>>,
-    /// Media that belongs to no call that was seen.
-    pub(crate) streams: Vec<&'a Media>,
+    /// Calls in the order in which they began, each once, with their media; also those of which only media was seen.
+    pub(crate) talks: Vec<Talk<'a>>,
+    /// Their places by the streams, as conversation and SSRC, from which they are told.
+    pub(crate) told: BTreeMap<(u64, String), usize>,
+    /// Sound to be played in the page, by the number of its call.
+    pub(crate) recordings: BTreeMap<u64, Recording>,
     /// Handshakes in the ledger's order, with their conversations and evidence frames.
     pub(crate) handshakes: Vec<(u64, &'a Handshake, &'a [u64])>,
     /// What opens a recording of what was sealed.
@@ -82,6 +87,10 @@ pub(crate) struct Facts {
     pub(crate) calls_seen: u64,
     /// Media streams that can be listened to and belong to no known call.
     pub(crate) streams_heard: u64,
+    /// How much is said in the calls that are heard.
+    pub(crate) speech_of_calls: Speech,
+    /// How much is said in those streams.
+    pub(crate) speech_of_streams: Speech,
     /// Different letters that are readable.
     pub(crate) letters: u64,
     /// Different passwords (user, server, and what is shown of the secret).
@@ -102,14 +111,6 @@ pub(crate) struct Facts {
     pub(crate) sealed_opening_later: u64,
 }
 
-/// A call and what was sent in it.
-#[derive(Debug)]
-pub(crate) struct Talk<'a> {
-    pub(crate) call: &'a Call,
-    pub(crate) time: Option<Time>,
-    pub(crate) media: Vec<&'a Media>,
-}
-
 /// What a stored recording of the conversations with one server opens.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -120,6 +121,16 @@ pub(crate) struct Stored {
     pub(crate) conversations: u64,
     /// Encrypted payload bytes.
     pub(crate) sealed: u64,
+}
+
+impl Facts {
+    /// Seconds of speech in all that can be listened to; `None` where nothing was decoded.
+    pub(crate) fn speech_seconds(&self) -> Option<f64> {
+        match (self.speech_of_calls.seconds, self.speech_of_streams.seconds) {
+            (None, None) => None,
+            (calls, streams) => Some(calls.unwrap_or(0.0) + streams.unwrap_or(0.0)),
+        }
+    }
 }
 
 /// Two hosts that talked.
@@ -133,11 +144,6 @@ pub(crate) struct Pair {
     pub(crate) protocols: BTreeSet<String>,
     /// Of the conversations, the worst.
     pub(crate) exposure: Exposure,
-}
-
-/// Whether anybody who hears it can listen to it.
-pub(crate) fn is_audible(media: &Media) -> bool {
-    matches!(media.protection.as_str(), "none" | "sdes-in-clear")
 }
 
 /// Whether a recording of it opens later, or today.
@@ -155,8 +161,8 @@ impl<'a> Report<'a> {
         let mut conversations: Vec<&Conversation> = Vec::new();
         let mut handshakes: Vec<(u64, &Handshake, &[u64])> = Vec::new();
         let mut findings: Vec<(&Finding, &[u64])> = Vec::new();
-        let mut calls: Vec<Talk<'_>> = Vec::new();
-        let mut media: Vec<&Media> = Vec::new();
+        let mut calls: Vec<(&Call, Option<Time>, u64)> = Vec::new();
+        let mut media: Vec<(&Media, &Record)> = Vec::new();
         let mut credentials: Vec<(&Credential, Option<u64>)> = Vec::new();
         let mut letters: BTreeSet<[&str; 3]> = BTreeSet::new();
         let mut files: BTreeSet<[&str; 2]> = BTreeSet::new();
@@ -173,13 +179,12 @@ impl<'a> Report<'a> {
                     }
                 }
                 Body::Finding(body) => findings.push((body, &record.frames)),
-                Body::Call(call) => calls.push(Talk {
-                    call,
-                    time: call.start.or(record.time),
-                    media: Vec::new(),
-                }),
+                Body::Call(call) => {
+                    let frame = record.frames.first().copied().unwrap_or(0);
+                    calls.push((call, record.time, frame));
+                }
                 Body::Media(body) => {
-                    media.push(body);
+                    media.push((body, record));
                     if let ("sdes-in-clear", Some(id)) = (&*body.protection, record.conversation) {
                         keys_in_clear.insert(id);
                     }
@@ -203,18 +208,15 @@ impl<'a> Report<'a> {
                 Body::Opened(_) => {}
             }
         }
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for (place, talk) in calls.iter().enumerate() {
-            places.entry(&talk.call.call_id).or_insert(place);
-        }
-        let mut streams = Vec::new();
-        for media in media {
-            let place = media.call_id.as_deref().and_then(|id| places.get(id));
-            match place.and_then(|place| calls.get_mut(*place)) {
-                Some(talk) => talk.media.push(media),
-                None => streams.push(media),
-            }
-        }
+        let exposure_of: HashMap<u64, Exposure> = conversations
+            .iter()
+            .map(|conversation| (conversation.id, conversation.exposure))
+            .collect();
+        let streams = media.into_iter().map(|(media, record)| {
+            let exposure = record.conversation.and_then(|id| exposure_of.get(&id));
+            Stream::new(media, record, exposure.copied().unwrap_or_default())
+        });
+        let talks = calls::talks(&calls, streams.collect());
         let mut facts = Facts {
             letters: count_of(letters.len()),
             files: count_of(files.len()),
@@ -222,7 +224,7 @@ impl<'a> Report<'a> {
             requests,
             ..Facts::default()
         };
-        count_calls(&mut facts, &calls, &streams);
+        count_calls(&mut facts, &talks);
         count_logins(&mut facts, &credentials, &conversations);
         let exposures = held(&conversations);
         for held in &exposures {
@@ -256,8 +258,9 @@ impl<'a> Report<'a> {
             conversations,
             exposures,
             facts,
-            calls,
-            streams,
+            told: recording::places(&talks),
+            recordings: BTreeMap::new(),
+            talks,
             names: host_names,
             opened: None,
         }
@@ -329,25 +332,34 @@ fn letter_key(message: &Message) -> [&str; 3] {
     }
 }
 
-fn count_calls(facts: &mut Facts, calls: &[Talk<'_>], streams: &[&Media]) {
+fn count_calls(facts: &mut Facts, talks: &[Talk<'_>]) {
+    // Calls of which only media is in the ledger may have more than two ends.
     let mut heard: BTreeSet<&str> = BTreeSet::new();
-    let mut signalled: BTreeSet<&str> = BTreeSet::new();
-    for talk in calls {
-        signalled.insert(&talk.call.call_id);
-        if talk.media.iter().any(|media| is_audible(media)) {
-            heard.insert(&talk.call.call_id);
-        }
-    }
-    for media in streams.iter().filter(|media| is_audible(media)) {
-        match &media.call_id {
-            Some(call) => {
-                heard.insert(call);
+    let mut seen = 0;
+    for talk in talks {
+        let speech = match (talk.call(), talk.call_id()) {
+            (None, None) => {
+                let audible = talk.streams.iter().filter(|stream| stream.is_audible());
+                facts.streams_heard += count_of(audible.count());
+                &mut facts.speech_of_streams
             }
-            None => facts.streams_heard += 1,
+            (_, id) => {
+                match (talk.is_heard(), id) {
+                    (true, Some(id)) => {
+                        heard.insert(id);
+                    }
+                    _ if talk.call().is_some() => seen += 1,
+                    _ => {}
+                }
+                &mut facts.speech_of_calls
+            }
+        };
+        if talk.is_heard() {
+            speech.add(talk);
         }
     }
     facts.calls_heard = count_of(heard.len());
-    facts.calls_seen = count_of(signalled.difference(&heard).count());
+    facts.calls_seen = seen;
 }
 
 fn count_logins(

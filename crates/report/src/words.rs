@@ -4,6 +4,7 @@ use overheard_judge::{Server, Side};
 use overheard_ledger::{Account, Conversation, Endpoint, Time};
 
 use crate::Report;
+use crate::calls::words::exact;
 
 /// Bytes in decimal units: `812 bytes`, `1.2 MB`.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -45,7 +46,7 @@ pub(crate) fn span(seconds: f64) -> String {
     }
 }
 
-fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
+pub(crate) fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
     match small {
         0 => format!("{large} {large_unit}"),
         _ => format!("{large} {large_unit} {small} {small_unit}"),
@@ -116,6 +117,13 @@ pub(crate) fn clock(time: Time) -> String {
     let text = time.to_string();
     let day = text.split('T').nth(1).unwrap_or(&text);
     day.split('.').next().unwrap_or(day).to_owned()
+}
+
+/// The time of day to the millisecond, in UTC: `09:00:00.123`.
+pub(crate) fn precise(time: Time) -> String {
+    let text = time.to_string();
+    let day = text.split('T').nth(1).unwrap_or(&text);
+    day.chars().take(12).collect()
 }
 
 /// Frame numbers, at most `most` of them: `frame 12`, `frames 12, 15, …`.
@@ -212,13 +220,21 @@ impl Report<'_> {
         let unrecognised = *accounts.get_mut(Account::Unrecognised);
         let mut clauses: Vec<String> = Vec::new();
         let heard = [
-            (facts.calls_heard, "call", "calls"),
-            (facts.streams_heard, "audio stream", "audio streams"),
+            (facts.calls_heard, "call", "calls", facts.speech_of_calls),
+            (
+                facts.streams_heard,
+                "audio stream",
+                "audio streams",
+                facts.speech_of_streams,
+            ),
         ];
         let heard: Vec<String> = heard
             .into_iter()
             .filter(|(number, ..)| *number > 0)
-            .map(|(number, one, many)| count(number, one, many))
+            .map(|(number, one, many, speech)| match speech.said(exact) {
+                Some(speech) => format!("{} ({speech})", count(number, one, many)),
+                None => count(number, one, many),
+            })
             .collect();
         if !heard.is_empty() {
             clauses.push(format!("heard {}", list(&heard)));

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 use overheard_ledger::{Exposure, Time};
 
 use super::{chip, class_of};
+use crate::calls::Talk;
 use crate::escape::visible;
-use crate::view::{Talk, is_audible};
 use crate::{Report, words};
 
 /// The most rows of the timeline.
@@ -132,20 +132,15 @@ impl Report<'_> {
             row.bytes += conversation.bytes.iter().sum::<u64>();
         }
         let mut rows: Vec<Row> = rows.into_values().collect();
-        let calls = self.calls.len().min(MAX_CALLS);
-        let most = MAX_ROWS - calls;
-        let left_out = rows.len().saturating_sub(most) + self.calls.len() - calls;
+        let mut calls: Vec<Row> = self.talks.iter().filter_map(call_row).collect();
+        let most = MAX_ROWS - calls.len().min(MAX_CALLS);
+        let left_out = rows.len().saturating_sub(most) + calls.len().saturating_sub(MAX_CALLS);
+        calls.truncate(MAX_CALLS);
         rows.sort_by_key(|row| std::cmp::Reverse((row.worst, row.bytes)));
         rows.truncate(most);
         rows.sort_by_key(|row| row.spans.iter().map(|(start, ..)| *start).min());
-        let mut all: Vec<Row> = self
-            .calls
-            .iter()
-            .take(MAX_CALLS)
-            .filter_map(call_row)
-            .collect();
-        all.extend(rows);
-        (all, left_out)
+        calls.extend(rows);
+        (calls, left_out)
     }
 }
 
@@ -173,15 +168,16 @@ pub(super) fn bar(parts: &[(Exposure, u64)]) -> Markup {
 
 /// The row of a call: open where its words can be heard.
 fn call_row(talk: &Talk<'_>) -> Option<Row> {
+    let call = talk.call()?;
     let start = talk.time?;
-    let worst = match talk.media.iter().any(|media| is_audible(media)) {
+    let worst = match talk.is_heard() {
         true => Exposure::Open,
         false => Exposure::Unknown,
     };
-    let from = talk.call.from.as_deref().unwrap_or("unknown");
+    let from = call.from.as_deref().unwrap_or("unknown");
     Some(Row {
         label: format!("call by {from}"),
-        spans: vec![(start, talk.call.end.unwrap_or(start), worst)],
+        spans: vec![(start, call.end.unwrap_or(start), worst)],
         worst,
         bytes: 0,
     })

@@ -1,11 +1,10 @@
-//! Calls, who talked to whom, conversations, and the account of bytes.
+//! Who talked to whom, conversations, and the account of bytes.
 
 use maud::{Markup, html};
-use overheard_ledger::{CallState, Conversation, Media};
+use overheard_ledger::Conversation;
 
 use super::chip;
 use crate::escape::visible;
-use crate::view::Talk;
 use crate::{Report, words};
 
 /// The most rows of any table; the caption says how many more there are.
@@ -41,46 +40,6 @@ pub(super) fn heads(heads: &[&str]) -> Markup {
 }
 
 impl Report<'_> {
-    pub(super) fn calls_section(&self) -> Markup {
-        if self.calls.is_empty() && self.streams.is_empty() {
-            return html! {};
-        }
-        let head = heads(&[
-            "At",
-            "From",
-            "To",
-            "How it went",
-            ">Talked",
-            "What is heard",
-        ]);
-        let calls = html! {
-            @for talk in self.calls.iter().take(MAX_ROWS) { (call_row(talk)) }
-        };
-        let streams = html! {
-            @for media in self.streams.iter().take(MAX_ROWS) {
-                tr {
-                    td { (words::endpoint(media.source)) }
-                    td { (words::endpoint(media.destination)) }
-                    td { (sound(media)) }
-                    td.number { (words::count(media.packets, "packet", "packets")) }
-                    td.number { (words::count(media.lost, "lost", "lost")) }
-                }
-            }
-        };
-        html! {
-            section aria-labelledby="calls" {
-                h2 #calls { "Calls" }
-                @if !self.calls.is_empty() {
-                    (table("Telephone calls.", self.calls.len(), MAX_ROWS, head, calls))
-                }
-                @if !self.streams.is_empty() {
-                    (table("Voice or video that belongs to no call that was seen.", self.streams.len(), MAX_ROWS,
-                        heads(&["From", "To", "What is heard", ">Packets", ">Lost"]), streams))
-                }
-            }
-        }
-    }
-
     pub(super) fn pairs_section(&self) -> Markup {
         if self.pairs.is_empty() {
             return html! {};
@@ -191,62 +150,6 @@ impl Report<'_> {
             }
         }
     }
-}
-
-fn call_row(talk: &Talk<'_>) -> Markup {
-    let call = talk.call;
-    let talked = call
-        .answer
-        .and_then(|answer| Some(call.end?.seconds_since(answer)));
-    html! {
-        tr {
-            td { @if let Some(time) = talk.time { (words::clock(time)) } }
-            td { (visible(call.from.as_deref().unwrap_or("unknown"))) }
-            td { (visible(call.to.as_deref().unwrap_or("unknown"))) }
-            td {
-                (state(call.state))
-                @if let Some(digits) = &call.digits { ", keys pressed: " (visible(digits.as_str())) }
-            }
-            td.number { @if let Some(talked) = talked { (words::span(talked)) } }
-            td {
-                @if talk.media.is_empty() { "nothing" }
-                @for (at, media) in talk.media.iter().take(8).enumerate() {
-                    @if at > 0 { br; }
-                    (sound(media))
-                }
-            }
-        }
-    }
-}
-
-fn state(state: CallState) -> &'static str {
-    match state {
-        CallState::Attempted => "asked for, no answer seen",
-        CallState::Ringing => "it rang",
-        CallState::Cancelled => "given up by the caller",
-        CallState::Failed => "refused or failed",
-        CallState::Answered => "answered, no end seen",
-        CallState::Ended => "answered and hung up",
-    }
-}
-
-/// What can be heard of a stream: `25 s of PCMU, readable`.
-fn sound(media: &Media) -> String {
-    let protection = match media.protection.as_str() {
-        "none" => "not sealed",
-        "sdes-in-clear" => "sealed, but its key went by in clear",
-        "" => "not known whether it is sealed",
-        other => &format!("sealed ({})", visible(other)),
-    };
-    let codec = match &media.codec {
-        Some(codec) => visible(codec),
-        None => format!("payload type {}", media.payload_type),
-    };
-    let mut said = format!("{} of {codec}, {protection}", words::span(media.seconds));
-    if let Some(speech) = media.speech_seconds {
-        said.push_str(&format!(", speech for {}", words::span(speech)));
-    }
-    said
 }
 
 fn conversation_row(conversation: &Conversation) -> Markup {
