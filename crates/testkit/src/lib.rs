@@ -3,6 +3,7 @@
 //! For tests only: it stops at the first surprise. A [`Scene`] is a small capture in the making;
 //! [`hear`] lets protocols hear a capture through the real following of conversations.
 
+mod kept;
 mod packets;
 mod scene;
 mod tape;
@@ -12,6 +13,7 @@ use overheard_ledger::{Hint, Record, Reveal};
 use overheard_source::Captures;
 use overheard_tap::{Keys, Protocol};
 
+pub use kept::{KeptPacket, hear_kept};
 pub use packets::{ethernet, ipv4, ipv6, pcap, tcp, udp};
 pub use scene::{Scene, Talk};
 pub use tape::{TAPE, as_taped};
@@ -124,12 +126,21 @@ fn follow_keys(
     options: Options,
     keys: Option<Keys>,
 ) -> Heard {
-    let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
-    let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
     let aids = Aids {
         keys: keys.map(std::sync::Arc::new),
         recorder: None,
     };
+    follow_aided(protocols, pcap, options, aids)
+}
+
+fn follow_aided(
+    protocols: &'static [&'static Protocol],
+    pcap: &[u8],
+    options: Options,
+    aids: Aids,
+) -> Heard {
+    let reader = Box::new(std::io::Cursor::new(pcap.to_vec()));
+    let mut captures = Captures::from_reader("scene.pcap", reader).expect("a scene is a capture");
     let heard = follow_with(&mut captures, protocols, options, aids, &mut |_| {})
         .expect("a scene can be read");
     let mut total = heard.loose.total();

@@ -1,6 +1,7 @@
-use overheard_testkit::{HeardScene, Scene, hear};
+use overheard_testkit::{HeardScene, KeptPacket, Scene, hear, hear_kept};
 
 use super::*;
+use crate::shared::rtp_streams::{MAX_FALSE_STARTS, MAX_STREAMS};
 
 const ALICE: &str = "192.0.2.10:4000";
 const BOB: &str = "192.0.2.20:6000";
@@ -106,7 +107,9 @@ fn disorder_and_repetition_are_not_loss() {
     let order = [0u16, 1, 2, 4, 3, 5, 6, 6, 7, 8, 9, 10, 11];
     let heard =
         hear_datagrams(order.map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160])));
-    assert_eq!((media(&heard)[0].packets, media(&heard)[0].lost), (13, 0));
+    let stream = media(&heard)[0];
+    assert_eq!((stream.packets, stream.lost), (13, 0));
+    assert_eq!((stream.reordered, stream.duplicates), (1, 1));
 }
 
 #[test]
@@ -225,4 +228,180 @@ fn broken_headers_are_not_taken() {
     let mut control = good;
     control[1] = 200;
     assert!(header(&control).is_err());
+}
+
+/// Numbers of the packets that were kept, in the order of arrival.
+fn numbers(kept: &[KeptPacket]) -> Vec<u16> {
+    kept.iter()
+        .map(|kept| header(&kept.packet).unwrap().sequence)
+        .collect()
+}
+
+#[test]
+fn what_comes_late_again_or_before_the_first_is_counted_once() {
+    // 107 never comes, 99 comes behind its followers, 4 comes behind 9 and then again, and so does 9.
+    let order = [
+        100u16, 99, 101, 102, 103, 105, 106, 108, 109, 104, 104, 109, 110, 111, 112,
+    ];
+    let packets = order.map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160]));
+    let mut scene = Scene::new();
+    let talk = scene.udp(ALICE, BOB);
+    for packet in &packets {
+        scene.client(talk, packet);
+    }
+    let (heard, kept) = hear_kept(&[&PROTOCOL], &scene.pcap());
+    let stream = media(&heard)[0];
+    assert_eq!((stream.packets, stream.lost), (15, 1));
+    assert_eq!((stream.reordered, stream.duplicates), (2, 2));
+    // A copy is not kept, all else is, from the first packet on and as it came.
+    assert_eq!(
+        numbers(&kept),
+        [
+            100, 99, 101, 102, 103, 105, 106, 108, 109, 104, 110, 111, 112
+        ]
+    );
+    assert_eq!(kept[0].packet, packets[0]);
+    assert_eq!(
+        (kept[0].stream.source, kept[0].stream.ssrc),
+        (stream.source, 9)
+    );
+}
+
+/// Packets of Alice's that leave every 20 ms, with `ticks` between their time stamps, and arrive so many
+/// milliseconds late.
+fn late_packets(payload_type: u8, ticks: u32, size: usize, late: &[u32]) -> HeardScene {
+    let mut scene = Scene::new();
+    scene.step(1_000_000);
+    let talk = scene.udp(ALICE, BOB);
+    let mut now = 0;
+    for (turn, late) in (0u32..).zip(late) {
+        while now < turn * 20 + late {
+            scene.server(talk, &[0xff; 9]);
+            now += 1;
+        }
+        let number = u16::try_from(turn).unwrap();
+        scene.client(
+            talk,
+            &packet(payload_type, number, turn * ticks, 9, &vec![1; size]),
+        );
+        now += 1;
+    }
+    hear(&[&PROTOCOL], &scene.pcap())
+}
+
+#[test]
+fn jitter_is_that_of_rfc_3550() {
+    // By appendix A.8: J += (|D| - J) / 16, with the differences of transit 0, 8, -8, 5, -5, 0 ...
+    let late = [1, 1, 9, 1, 6, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+    let mut jitter = 0.0f64;
+    let mut most = 0.0f64;
+    for pair in late.windows(2) {
+        let difference = (f64::from(pair[1]) - f64::from(pair[0])).abs();
+        jitter += (difference - jitter) / 16.0;
+        most = most.max(jitter);
+    }
+    let most = (most * 1000.0).round() / 1000.0;
+    for (payload_type, ticks, size) in [(0, 160, 160), (111, 960, 70), (97, 320, 80)] {
+        let heard = late_packets(payload_type, ticks, size, &late);
+        assert_eq!(media(&heard)[0].jitter_ms, Some(most), "{payload_type}");
+    }
+}
+
+#[test]
+fn a_stream_that_arrives_evenly_has_no_jitter_whatever_its_sender_leaves_out() {
+    // Silence in which the clock runs on, then one in which it stands still; both end with the marker.
+    let mut scene = Scene::new();
+    scene.step(20_000_000);
+    let talk = scene.udp(ALICE, BOB);
+    let mut timestamp = 0u32;
+    for turn in 0..60u16 {
+        let mut bytes = packet(8, turn, timestamp, 9, &[1; 160]);
+        if turn % 20 == 19 {
+            bytes[1] |= 0x80;
+            for _ in 0..50 {
+                scene.server(talk, &[0xff; 9]);
+            }
+            timestamp += if turn < 30 { 50 * 160 } else { 0 };
+            bytes = packet(0x88, turn, timestamp, 9, &[1; 160]);
+        }
+        timestamp += 160;
+        scene.client(talk, &bytes);
+    }
+    let heard = hear(&[&PROTOCOL], &scene.pcap());
+    assert_eq!(media(&heard)[0].jitter_ms, Some(0.0));
+}
+
+#[test]
+fn digits_are_not_the_codec_and_not_jitter() {
+    // More packets of digits (RFC 4733) than of voice: all of an event have the time of its beginning.
+    let voice = (0..30u16).map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160]));
+    let digits = (30..80u16).map(|turn| {
+        let event = u32::from(turn) / 10;
+        packet(101, turn, event * 1600, 9, &[5, 10, 0, 160])
+    });
+    let more = (80..100u16).map(|turn| packet(0, turn, u32::from(turn) * 160, 9, &[1; 160]));
+    let heard = hear_datagrams(voice.chain(digits).chain(more));
+    let stream = media(&heard)[0];
+    assert_eq!(
+        (stream.payload_type, stream.codec.as_deref()),
+        (0, Some("PCMU"))
+    );
+    assert_eq!(stream.jitter_ms, Some(0.0));
+    assert_eq!(stream.lost, 0);
+}
+
+#[test]
+fn a_new_source_is_a_new_stream_and_both_sides_may_choose_the_same() {
+    let mut scene = Scene::new();
+    scene.step(10_000_000);
+    let talk = scene.udp(ALICE, BOB);
+    for turn in 0..40u16 {
+        let source = if turn < 20 { 9 } else { 10 };
+        let time = u32::from(turn) * 160;
+        scene.client(talk, &packet(0, turn, time, source, &[1; 160]));
+        scene.server(talk, &packet(0, turn + 500, time, 9, &[1; 160]));
+    }
+    let (heard, kept) = hear_kept(&[&PROTOCOL], &scene.pcap());
+    let mut counts: Vec<(u16, &str, u64)> = media(&heard)
+        .iter()
+        .map(|stream| (stream.source.port, stream.ssrc.as_str(), stream.packets))
+        .collect();
+    counts.sort_unstable();
+    assert_eq!(
+        counts,
+        [
+            (4000, "0x00000009", 20),
+            (4000, "0x0000000a", 20),
+            (6000, "0x00000009", 40)
+        ]
+    );
+    assert_eq!(kept.len(), 80);
+}
+
+#[test]
+fn pictures_are_not_kept_as_sound() {
+    // H.261, which has a type of its own.
+    let mut scene = Scene::new();
+    scene.step(20_000_000);
+    let talk = scene.udp(ALICE, BOB);
+    for turn in 0..40u16 {
+        scene.client(
+            talk,
+            &packet(31, turn, u32::from(turn) * 3000, 9, &[1; 900]),
+        );
+        // A dynamic type: three long packets a picture. And one that is longer than any voice.
+        let number = turn * 3;
+        for part in 0..3 {
+            let time = u32::from(turn) * 3000;
+            scene.server(talk, &packet(96, number + part, time, 10, &[1; 1100]));
+        }
+        scene.server(
+            talk,
+            &packet(97, turn, u32::from(turn) * 960, 11, &[1; 2000]),
+        );
+    }
+    let (heard, kept) = hear_kept(&[&PROTOCOL], &scene.pcap());
+    assert_eq!(media(&heard).len(), 3);
+    assert!(kept.len() < 16, "{}", kept.len());
+    assert!(kept.iter().all(|kept| kept.stream.ssrc == 10));
 }

@@ -65,6 +65,12 @@ pub(crate) mod ntlm;
 #[allow(dead_code)]
 pub(crate) mod payload_types;
 #[allow(dead_code)]
+pub(crate) mod rtp_header;
+#[allow(dead_code)]
+pub(crate) mod rtp_jitter;
+#[allow(dead_code)]
+pub(crate) mod rtp_streams;
+#[allow(dead_code)]
 pub(crate) mod sasl;
 #[allow(dead_code)]
 pub(crate) mod sdp;

@@ -38,3 +38,22 @@ pub(crate) fn frame_bytes(payload_type: u8) -> Option<usize> {
         _ => None,
     }
 }
+
+/// The clock of the time stamps of a payload type with a fixed meaning, in Hz.
+pub(crate) fn static_clock(payload_type: u8) -> Option<f64> {
+    Some(match payload_type {
+        // G.722 says 8000 although it takes twice as many samples (RFC 3551 section 4.5.2).
+        0..=5 | 7..=9 | 12 | 13 | 15 | 18 => 8000.0,
+        6 => 16_000.0,
+        10 | 11 => 44_100.0,
+        14 | 25..=34 => 90_000.0,
+        16 => 11_025.0,
+        17 => 22_050.0,
+        _ => return None,
+    })
+}
+
+/// Whether a payload type with a fixed meaning is of pictures, or of pictures and sound in one.
+pub(crate) fn is_static_video(payload_type: u8) -> bool {
+    matches!(payload_type, 25..=34)
+}
