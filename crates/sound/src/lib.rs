@@ -8,9 +8,24 @@
 //! who may hear it.
 
 mod call;
+mod codec;
+mod dtmf;
+mod encoding;
+mod events;
+mod hearing;
+mod listening;
+mod order;
+mod packet;
+mod place;
+mod player;
+mod resample;
 mod sealing;
 mod spool;
+mod srtp;
+mod wav;
 
-pub use call::{AudibleCall, AudibleStream, Ear, SoundError, Sounds, WavFacts};
+pub use call::{
+    AudibleCall, AudibleStream, Ear, MAX_STREAMS_IN_CALL, SoundError, Sounds, WavFacts,
+};
 pub use sealing::{Recipient, RecipientError, Sealing};
-pub use spool::{MAX_SPOOL, Spool};
+pub use spool::{MAX_SPOOL, Playback, Spool};
