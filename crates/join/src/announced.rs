@@ -101,6 +101,12 @@ fn media(
         {
             media.tentative = false;
             describe(media, announcement);
+        } else if [media.destination, media.source]
+            .into_iter()
+            .any(|endpoint| descriptions.receives_media(endpoint))
+        {
+            // Of a call whose beginning was not understood; the endpoint is one for media all the same.
+            media.tentative = false;
         }
         if media.protection == "sdes" {
             unheard.insert(id);

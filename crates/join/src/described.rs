@@ -93,6 +93,11 @@ impl<'a> Descriptions<'a> {
         self.by_call.contains_key(call)
     }
 
+    /// Whether an endpoint was described for media of any call at any time.
+    pub(crate) fn receives_media(&self, endpoint: Endpoint) -> bool {
+        self.by_endpoint.contains_key(&endpoint)
+    }
+
     fn time(&self, place: Place) -> Time {
         self.all
             .get(place.description)
