@@ -95,7 +95,10 @@ impl Written {
             .map(|hint| match &hint.body {
                 HintBody::Resolved { .. } => Use::Common,
                 HintBody::HighEntropy { .. } => Use::Common,
-                HintBody::Expect { .. } | HintBody::Part { .. } => Use::Telling,
+                HintBody::Expect { .. }
+                | HintBody::Described(_)
+                | HintBody::Tied { .. }
+                | HintBody::Part { .. } => Use::Telling,
                 HintBody::Observed { rule, .. } => {
                     let count = sentences.entry(rule).or_default();
                     *count += 1;

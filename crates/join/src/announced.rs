@@ -1,8 +1,9 @@
 //! Conversations that another one announced: RTP streams by SDP, data connections by FTP.
 
-use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record};
+use foldhash::{HashMap, HashMapExt, HashSet};
+use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record, Time};
 
+use crate::described::Descriptions;
 use crate::{Places, conversation_at, conversations};
 
 /// What was announced for an endpoint.
@@ -44,8 +45,10 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Place
             });
         }
     }
-    media(records, &announced, &mut places);
+    let descriptions = Descriptions::of(records, hints);
+    media(records, &announced, &descriptions, &mut places);
     if !announced.is_empty() {
+        faxes(records, &announced);
         name_files(records, &announced, &places);
         data_connections(records, &announced);
     }
@@ -69,21 +72,44 @@ fn fitting<'a, 'b>(
         .or(first)
 }
 
-fn media(records: &mut Vec<Record>, announced: &Announcements<'_>, places: &mut Places) {
+fn media(
+    records: &mut Vec<Record>,
+    announced: &Announcements<'_>,
+    descriptions: &Descriptions<'_>,
+    places: &mut Places,
+) {
     let sealed = sealed_media(records);
     // What is known of a conversation's media: the loudest of its streams decides.
     let mut heard: HashMap<u64, Option<Exposure>> = HashMap::new();
+    // Those that are sealed with a key that did not pass in clear, whatever their packets look like.
+    let mut unheard: HashSet<u64> = HashSet::default();
     for record in records.iter_mut() {
         let (Some(id), Body::Media(media)) = (record.conversation, &mut record.body) else {
             continue;
         };
         let frame = record.frames.first().copied().unwrap_or(id);
-        // Who is announced is the receiver; what comes back from there belongs to the same call.
-        let announcement = fitting(announced, media.destination, "rtp", frame)
-            .or_else(|| fitting(announced, media.source, "rtp", frame));
-        if let Some(announcement) = announcement {
+        let from = record.time.unwrap_or_default();
+        let to = Time(from.0.saturating_add(nanoseconds(media.seconds)));
+        if let Some(agreed) = descriptions.agreed(media, from, to) {
+            media.tentative = false;
+            descriptions.describe(media, agreed);
+        } else if let Some(announcement) = [media.destination, media.source]
+            .into_iter()
+            // Who is announced is the receiver; what comes back from there belongs to the same call.
+            .find_map(|endpoint| fitting(announced, endpoint, "rtp", frame))
+            .filter(|it| !it.label.is_some_and(|call| descriptions.know(call)))
+        {
             media.tentative = false;
             describe(media, announcement);
+        } else if [media.destination, media.source]
+            .into_iter()
+            .any(|endpoint| descriptions.receives_media(endpoint))
+        {
+            // Of a call whose beginning was not understood; the endpoint is one for media all the same.
+            media.tentative = false;
+        }
+        if media.protection == "sdes" {
+            unheard.insert(id);
         }
         if let Some((protection, _)) = sealed.get(&id) {
             media.protection = (*protection).to_owned();
@@ -115,7 +141,13 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>, places: &mut 
         };
         match exposure {
             None => unrecognise(conversation, "rtp"),
-            Some(Exposure::Unknown) => {}
+            Some(Exposure::Unknown) => {
+                if unheard.contains(&id) {
+                    conversation.exposure = Exposure::Unknown;
+                    let accounts = &mut conversation.accounts;
+                    accounts.sealed += std::mem::take(&mut accounts.read);
+                }
+            }
             Some(exposure) => {
                 conversation.exposure = exposure;
                 if sealed.contains_key(&id) {
@@ -123,6 +155,37 @@ fn media(records: &mut Vec<Record>, announced: &Announcements<'_>, places: &mut 
                     accounts.sealed += std::mem::take(&mut accounts.read);
                 }
             }
+        }
+    }
+}
+
+/// Seconds as nanoseconds; those of a stream are neither negative nor more than a capture lasts.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+/// The conversations that carry a fax (ITU-T T.38), which has no sign of its own: those that a description says it of.
+/// Where the call began as voice, the fax follows at the same ports.
+fn faxes(records: &mut [Record], announced: &Announcements<'_>) {
+    for record in records.iter_mut() {
+        let Body::Conversation(conversation) = &mut record.body else {
+            continue;
+        };
+        let accounts = &mut conversation.accounts;
+        let not_understood = accounts.unrecognised + accounts.malformed;
+        let voice = conversation.protocol.as_deref() == Some("rtp");
+        if not_understood == 0 || !(voice || conversation.protocol.is_none()) {
+            continue;
+        }
+        let is_fax = [conversation.server, conversation.client]
+            .into_iter()
+            .any(|endpoint| fitting(announced, endpoint, "t38", conversation.id).is_some());
+        if is_fax {
+            accounts.read += std::mem::take(&mut accounts.unrecognised);
+            let chain = if voice { "rtp+t38" } else { "t38" };
+            conversation.protocol = Some(chain.to_owned());
+            conversation.exposure = Exposure::Open;
         }
     }
 }

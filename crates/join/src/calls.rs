@@ -1,7 +1,7 @@
 //! A call that was seen at several points, told once.
 
 use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Body, Call, MAX_EVIDENCE, Record};
+use overheard_ledger::{Body, Call, CallState, MAX_CALL_STEPS, MAX_EVIDENCE, Record};
 
 /// Merges the records of one call (by Call-ID) into the first of them.
 pub(crate) fn merge(records: &mut Vec<Record>) {
@@ -20,6 +20,9 @@ pub(crate) fn merge(records: &mut Vec<Record>) {
             continue;
         };
         merge_into(into, from);
+        if let Body::Call(call) = &mut into.body {
+            order_steps(call);
+        }
         if let Some(gone) = gone.get_mut(place) {
             *gone = true;
         }
@@ -37,29 +40,58 @@ fn merge_into(into: &mut Record, from: &Record) {
     let (Body::Call(call), Body::Call(other)) = (&mut into.body, &from.body) else {
         return;
     };
-    let Call {
-        from: caller,
-        to,
-        state,
-        start,
-        answer,
-        end,
-        digits,
-        ..
-    } = &mut **call;
-    *state = (*state).max(other.state);
-    *start = earliest(*start, other.start);
-    *answer = earliest(*answer, other.answer);
-    *end = (*end).max(other.end);
-    if caller.is_none() {
-        caller.clone_from(&other.from);
+    let call = &mut **call;
+    let over = |call: &Call| match call.state {
+        CallState::Answered | CallState::Attempted | CallState::Ringing => None,
+        _ => call.end,
+    };
+    if call.state == other.state {
+        call.end = call.end.max(other.end);
+        call.reason = call.reason.take().or_else(|| other.reason.clone());
+    } else if knows_better(other, call) {
+        call.state = other.state;
+        call.end = over(other);
+        call.reason.clone_from(&other.reason);
     }
-    if to.is_none() {
-        to.clone_from(&other.to);
+    call.start = earliest(call.start, other.start);
+    call.ringing = earliest(call.ringing, other.ringing);
+    call.answer = earliest(call.answer, other.answer);
+    call.holds = call.holds.max(other.holds);
+    let complete = |mine: &mut Option<String>, theirs: &Option<String>| {
+        if mine.is_none() {
+            mine.clone_from(theirs);
+        }
+    };
+    complete(&mut call.from, &other.from);
+    complete(&mut call.to, &other.to);
+    complete(&mut call.asserted, &other.asserted);
+    complete(&mut call.diverted_from, &other.diverted_from);
+    complete(&mut call.transferred_to, &other.transferred_to);
+    if call.digits.is_none() {
+        call.digits.clone_from(&other.digits);
     }
-    if digits.is_none() {
-        digits.clone_from(&other.digits);
+    call.steps.extend(other.steps.iter().cloned());
+}
+
+/// Whether another point knows better what became of a call. A branch of a forked call may fail where another one is
+/// answered; where none is, the point that is nearest to the caller knows.
+fn knows_better(other: &Call, call: &Call) -> bool {
+    if call.state.max(other.state) >= CallState::Answered {
+        return other.state > call.state;
     }
+    let nearer = match (other.start, call.start) {
+        (Some(other), Some(start)) => other < start,
+        (other, _) => other.is_some(),
+    };
+    let (near, far) = if nearer { (other, call) } else { (call, other) };
+    nearer == (near.state > CallState::Attempted || far.state == CallState::Attempted)
+}
+
+/// Puts the steps of all points in the order of time, each once.
+fn order_steps(call: &mut Call) {
+    call.steps.sort_by_key(|step| (step.time, step.frame));
+    call.steps.dedup();
+    call.steps.truncate(MAX_CALL_STEPS);
 }
 
 fn earliest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
@@ -68,3 +100,6 @@ fn earliest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
         (one, other) => one.or(other),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,8 @@
 
 mod announced;
 mod calls;
+mod described;
+mod legs;
 mod names;
 mod parts;
 #[cfg(test)]
@@ -21,6 +23,7 @@ pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
     names::attach(records, hints, &places);
     announced::apply(records, hints, places);
     calls::merge(records);
+    legs::tie(records, hints);
     parts::apply(records, hints);
 }
 

@@ -4,12 +4,12 @@ use overheard_ledger::{
 
 use super::*;
 
-fn endpoint(text: &str) -> Endpoint {
+pub(crate) fn endpoint(text: &str) -> Endpoint {
     let address: std::net::SocketAddr = text.parse().unwrap();
     Endpoint::new(address.ip(), address.port())
 }
 
-fn conversation(id: u64, server: &str, protocol: Option<&str>) -> Record {
+pub(crate) fn conversation(id: u64, server: &str, protocol: Option<&str>) -> Record {
     let conversation = Conversation {
         id,
         community_id: None,
@@ -38,7 +38,7 @@ fn conversation(id: u64, server: &str, protocol: Option<&str>) -> Record {
     }
 }
 
-fn media(id: u64, destination: &str, tentative: bool) -> Record {
+pub(crate) fn media(id: u64, destination: &str, tentative: bool) -> Record {
     let media = Media {
         payload_type: 96,
         packets: 3,
@@ -55,7 +55,7 @@ fn media(id: u64, destination: &str, tentative: bool) -> Record {
     }
 }
 
-fn hint(conversation: u64, body: HintBody) -> Hint {
+pub(crate) fn hint(conversation: u64, body: HintBody) -> Hint {
     Hint {
         conversation,
         frames: vec![conversation],
@@ -64,7 +64,7 @@ fn hint(conversation: u64, body: HintBody) -> Hint {
     }
 }
 
-fn the_conversation(records: &[Record], id: u64) -> &Conversation {
+pub(crate) fn the_conversation(records: &[Record], id: u64) -> &Conversation {
     let found = records.iter().find_map(|record| match &record.body {
         Body::Conversation(conversation) if conversation.id == id => Some(conversation),
         _ => None,

@@ -1,6 +1,8 @@
 //! The memory that records and hints take: what a budget is kept by.
 
-use crate::{Body, Certificate, Hint, HintBody, Masked, Record};
+use crate::{
+    Body, Certificate, DescribedMedia, Encoding, Hint, HintBody, Masked, MediaKey, Record, Tie,
+};
 
 /// What an allocation takes beyond its bytes.
 const OVERHEAD: usize = 16;
@@ -87,7 +89,17 @@ impl Body {
                 size_of_val(&**call),
                 text(&call.call_id)
                     + maybe(call.from.as_ref())
-                    + maybe(call.to.as_ref())
+                    + [
+                        &call.to,
+                        &call.reason,
+                        &call.asserted,
+                        &call.diverted_from,
+                        &call.transferred_to,
+                        &call.leg_of,
+                    ]
+                    .into_iter()
+                    .map(|string| maybe(string.as_ref()))
+                    .sum::<usize>()
                     + masked(call.digits.as_ref())
                     + call
                         .steps
@@ -133,6 +145,20 @@ fn of_certificate(certificate: &Certificate) -> usize {
         + text(&certificate.signature)
 }
 
+fn of_media(media: &DescribedMedia) -> usize {
+    let of_encoding = |encoding: &Encoding| {
+        size_of::<Encoding>() + text(&encoding.name) + text(&encoding.parameters)
+    };
+    let of_key = |(_, key): &(u32, MediaKey)| {
+        size_of::<(u32, MediaKey)>() + text(&key.suite) + key.key.len() + OVERHEAD
+    };
+    size_of::<DescribedMedia>()
+        + size_of_val(media.endpoints.as_slice())
+        + size_of_val(media.ssrcs.as_slice())
+        + media.encodings.iter().map(of_encoding).sum::<usize>()
+        + media.keys.iter().map(of_key).sum::<usize>()
+}
+
 impl Hint {
     /// About how many bytes of memory it takes.
     pub fn footprint(&self) -> usize {
@@ -144,6 +170,16 @@ impl Hint {
                         .iter()
                         .map(|(key, value)| 2 * size_of::<String>() + text(key) + text(value))
                         .sum::<usize>()
+            }
+            HintBody::Described(described) => {
+                size_of_val(&**described)
+                    + OVERHEAD
+                    + text(&described.call)
+                    + described.media.iter().map(of_media).sum::<usize>()
+            }
+            HintBody::Tied { call, by } => {
+                let (Tie::Session(other) | Tie::Call(other) | Tie::ReferredBy(other)) = by;
+                text(call) + text(other)
             }
             HintBody::Part { id, .. } => id.len() + OVERHEAD,
             HintBody::HighEntropy { client, server } => client.len() + server.len() + 2 * OVERHEAD,

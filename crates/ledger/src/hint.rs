@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Endpoint, Time};
+use crate::{Encoding, Endpoint, MediaKey, Time};
 
 /// Stands in a sentence for the server of its conversation: judging puts in the best known name and
 /// the address.
@@ -23,6 +23,49 @@ pub struct Hint {
     pub time: Time,
     /// What it says.
     pub body: HintBody,
+}
+
+/// What one party of a call says of the media that it will receive: an offer or an answer (RFC 3264).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The call's id.
+    pub call: String,
+    /// Who says it: the same number in all descriptions of one party of the call.
+    pub party: u64,
+    /// Its media. A medium has the same place in the offer and in its answer.
+    pub media: Vec<DescribedMedia>,
+}
+
+/// One medium of a [`Description`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DescribedMedia {
+    /// Where its party will receive it; several with candidates (RFC 8839), none where nothing says.
+    pub endpoints: Vec<Endpoint>,
+    /// Whether it was refused.
+    pub refused: bool,
+    /// The sources that its party will send it from, where it names them (RFC 5576).
+    pub ssrcs: Vec<u32>,
+    /// Whether its profile is one of SRTP.
+    pub secure: bool,
+    /// Whether a fingerprint stands in it: DTLS-SRTP is offered (RFC 5763).
+    pub fingerprint: bool,
+    /// Whether it offers ZRTP (RFC 6189 section 8).
+    pub zrtp: bool,
+    /// Encodings by payload type, as far as they are named.
+    pub encodings: Vec<Encoding>,
+    /// Keys that its party would send with (RFC 4568), with the tags of their lines.
+    pub keys: Vec<(u32, MediaKey)>,
+}
+
+/// What ties a call to another one that is the same to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tie {
+    /// The id of the session that both are legs of (RFC 7989): that of the caller.
+    Session(String),
+    /// The id of the other call, as its signalling names it (`Replaces`, RFC 3891).
+    Call(String),
+    /// Who transferred the other call, which made this one (`Referred-By`, RFC 3892).
+    ReferredBy(String),
 }
 
 /// What a [`Hint`] says.
@@ -47,6 +90,15 @@ pub enum HintBody {
         /// Further facts for the record that the other conversation becomes: the codecs of SDP as
         /// (payload type, name), or one ("STOR", "") that says which way a file goes.
         details: Vec<(String, String)>,
+    },
+    /// A party of a call describes its media: what it takes to decode them, beside [`HintBody::Expect`].
+    Described(Box<Description>),
+    /// A call may be a leg of another one.
+    Tied {
+        /// The call's id.
+        call: String,
+        /// What ties it.
+        by: Tie,
     },
     /// The conversation is a part of something that other conversations may be parts of too: an association
     /// of IKE, which changes ports, or a connection of QUIC, which may change addresses.

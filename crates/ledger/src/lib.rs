@@ -16,7 +16,7 @@ mod time;
 
 pub use call::{Announced, Call, CallState, CallStep, Encoding, MAX_CALL_STEPS, Media, MediaKey};
 pub use exposure::{Exposure, Severity};
-pub use hint::{Hint, HintBody, MAX_BEGINNING, SERVER};
+pub use hint::{DescribedMedia, Description, Hint, HintBody, MAX_BEGINNING, SERVER, Tie};
 pub use masked::{Masked, Reveal, mask_query};
 pub use post_quantum::PostQuantum;
 pub use record::{

@@ -44,6 +44,7 @@ registry::protocols! {
     telnet,
     tftp,
     tls,
+    websocket,
     wireguard,
     xmpp,
     zrtp,

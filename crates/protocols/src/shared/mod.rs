@@ -79,6 +79,8 @@ pub(crate) mod sealing_rules;
 #[allow(dead_code)]
 pub(crate) mod seen;
 #[allow(dead_code)]
+pub(crate) mod sip;
+#[allow(dead_code)]
 pub(crate) mod ssl2;
 #[allow(dead_code)]
 pub(crate) mod starttls;

@@ -33,8 +33,13 @@ pub static RULES: &[Rule] = &[
         severity: Severity::High,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Credential(login) if login.protocol == "sip" => Some(format!(
-                "The digest of the password of {} at {}, against which passwords can be tried",
+            Body::Credential(login) if login.protocol == "sip" && login.crackable => Some(format!(
+                "The {} digest of the password of {} at {}, against which passwords can be tried",
+                match login.mechanism.as_str() {
+                    "digest-sha-256" => "SHA-256",
+                    "digest-sha-512-256" => "SHA-512/256",
+                    _ => "MD5",
+                },
                 login.user.as_deref().unwrap_or("somebody"),
                 seen.server()
             )),
@@ -72,5 +77,59 @@ pub static RULES: &[Rule] = &[
         standard: "RFC 4568; RFC 8827",
         explain: "The call is to be sealed with SRTP, but the key for it stands in a message that is not sealed. Who \
                       copies both can listen.",
+    },
+    Rule {
+        id: "sip-fax",
+        title: "A fax whose pages can be read",
+        severity: Severity::Critical,
+        exposure: Exposure::Open,
+        when: When::Conversation(|conversation| {
+            let chain = conversation.protocol.as_deref()?;
+            let (one, other) = (conversation.client.ip, conversation.server.ip);
+            chain.split('+').any(|name| name == "t38").then(|| {
+                format!(
+                    "The pages of a fax between {} and {}",
+                    one.min(other),
+                    one.max(other)
+                )
+            })
+        }),
+        remedy: "Send documents in ways that are sealed, or carry T.38 in DTLS where both gateways can, and SIP over TLS.",
+        standard: "ITU-T T.38; RFC 7345",
+        explain: "A fax over the network is the picture of its pages in packets (T.38). Where they are not sealed, who copies \
+                      them has the pages.",
+    },
+    Rule {
+        id: "sip-registration",
+        title: "Which telephone is where",
+        severity: Severity::Info,
+        exposure: Exposure::Open,
+        when: When::Observed,
+        remedy: "Let the telephones register over TLS only.",
+        standard: "RFC 3261 section 26.2; RFC 5626",
+        explain: "A telephone tells its exchange every few minutes where it is to be called. Collected, that shows who works \
+                      where, and when somebody takes the telephone along.",
+    },
+    Rule {
+        id: "sip-presence",
+        title: "Who is available, and when",
+        severity: Severity::Info,
+        exposure: Exposure::Open,
+        when: When::Observed,
+        remedy: "Carry SIP over TLS, and publish presence only to those who need it.",
+        standard: "RFC 3863; RFC 3261 section 26.2",
+        explain: "Telephones and programs tell each other who is there, away or on the telephone. Whoever reads along has a \
+                      record of everybody's day.",
+    },
+    Rule {
+        id: "sip-private-address",
+        title: "Addresses inside a network, given away",
+        severity: Severity::Info,
+        exposure: Exposure::Open,
+        when: When::Observed,
+        remedy: "Let the programs offer names instead of private addresses in candidates, or only those of a relay.",
+        standard: "RFC 8828",
+        explain: "To find the shortest way for the voice, the ends of a call send each other all their addresses. Those inside \
+                      a network help to draw its map and to know a machine again.",
     },
 ];

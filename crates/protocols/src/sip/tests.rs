@@ -1,8 +1,9 @@
 use overheard_testkit::{HeardScene, Scene, hear};
 
-use overheard_ledger::Body;
+use overheard_ledger::{Body, Call, CallState, HintBody};
 
 use super::*;
+use crate::shared::sip::MAX_CALLS;
 
 const CALLER: &str = "192.0.2.10:5060";
 const EXCHANGE: &str = "192.0.2.60:5060";
@@ -317,7 +318,9 @@ fn descriptions_are_found_in_parts_of_a_body() {
             &body,
         ),
     )]);
-    assert_eq!(heard.hints.len(), 2, "RTP and RTCP: {:?}", heard.hints);
+    let expected = |hint: &&overheard_ledger::Hint| matches!(hint.body, HintBody::Expect { .. });
+    let count = heard.hints.iter().filter(expected).count();
+    assert_eq!(count, 2, "RTP and RTCP: {:?}", heard.hints);
 }
 
 #[test]
@@ -404,32 +407,348 @@ fn more_calls_than_are_kept_are_written_all_the_same() {
     assert!(calls.iter().all(|call| call.state == CallState::Failed));
 }
 
+fn hinted(heard: &HeardScene, rule: &str) -> Vec<String> {
+    let learned = heard.hints.iter().filter_map(|hint| match &hint.body {
+        HintBody::Observed {
+            rule: known,
+            learns,
+        } if *known == rule => Some(learns.clone()),
+        _ => None,
+    });
+    learned.collect()
+}
+
+fn steps(call: &Call) -> Vec<&str> {
+    call.steps.iter().map(|step| step.what.as_str()).collect()
+}
+
+/// A message with tags of its own; `to_tag` may be empty.
+fn tagged(
+    start: &str,
+    sequence: &str,
+    from_tag: &str,
+    to_tag: &str,
+    more: &str,
+    body: &str,
+) -> Vec<u8> {
+    let to_tag = if to_tag.is_empty() {
+        String::new()
+    } else {
+        format!(";tag={to_tag}")
+    };
+    format!(
+        "{start}\r\nFrom: <sip:ada@office.example>;tag={from_tag}\r\nTo: <sip:bob@office.example>{to_tag}\r\n\
+         Call-ID: fork-1\r\nCSeq: {sequence}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+const INVITE: &str = "INVITE sip:bob@office.example SIP/2.0";
+
 #[test]
-fn uris_lose_display_name_and_parameters() {
-    let cases = [
-        (
-            "\"A <b>\" <sip:ada@office.example;user=phone>;tag=1",
-            Some("sip:ada@office.example"),
-        ),
-        (
-            "sip:ada@office.example;tag=1",
-            Some("sip:ada@office.example"),
-        ),
-        (
-            "<sip:0612;npdi@office.example:5062;user=phone>",
-            Some("sip:0612;npdi@office.example:5062"),
-        ),
-        (
-            "Bob <tel:+15551234;phone-context=office.example>",
-            Some("tel:+15551234"),
-        ),
-        ("<sip:office.example", Some("sip:office.example")),
-        ("\"open", None),
-        ("\"open sip:ada@office.example", None),
-        ("anonymous", None),
-        ("", None),
+fn a_forked_call_goes_on_until_the_last_who_answered_is_left() {
+    let said = [
+        (true, tagged(INVITE, "1 INVITE", "a", "", "", "")),
+        (false, tagged("SIP/2.0 180 R", "1 INVITE", "a", "x", "", "")),
+        (false, tagged("SIP/2.0 180 R", "1 INVITE", "a", "y", "", "")),
+        (false, tagged("SIP/2.0 200 O", "1 INVITE", "a", "x", "", "")),
+        (false, tagged("SIP/2.0 200 O", "1 INVITE", "a", "y", "", "")),
+        // The one that is not wanted is hung up again, and says so twice.
+        (true, tagged("BYE sip:y SIP/2.0", "2 BYE", "a", "y", "", "")),
+        (true, tagged("BYE sip:y SIP/2.0", "2 BYE", "a", "y", "", "")),
     ];
-    for (value, uri) in cases {
-        assert_eq!(bare_uri(value).as_deref(), uri, "{value}");
-    }
+    let heard = over_datagrams(&said);
+    let call = calls(&heard)[0];
+    assert_eq!((call.state, call.end), (CallState::Answered, None));
+    assert_eq!(
+        steps(call),
+        [
+            "INVITE",
+            "180 Ringing",
+            "180 Ringing",
+            "200 OK (INVITE)",
+            "200 OK (INVITE)",
+            "BYE"
+        ]
+    );
+    assert!(call.ringing < call.answer);
+    let mut said = said.to_vec();
+    // The callee of the other dialog hangs up.
+    said.push((
+        false,
+        tagged("BYE sip:a SIP/2.0", "7 BYE", "x", "a", "", ""),
+    ));
+    assert_eq!(calls(&over_datagrams(&said))[0].state, CallState::Ended);
+}
+
+#[test]
+fn steps_are_told_once_and_in_the_words_of_the_registry() {
+    let invite = || (true, request("INVITE", 1, "", ""));
+    let said = [
+        invite(),
+        invite(),
+        (false, response(183, "1 INVITE", "", "")),
+        (true, request("PRACK", 2, "", "")),
+        (false, response(200, "2 PRACK", "", "")),
+        (false, response(486, "1 INVITE", "", "")),
+        (false, response(486, "1 INVITE", "", "")),
+        (true, request("ACK", 1, "", "")),
+        (true, request("SECRETWORD", 3, "", "")),
+    ];
+    let heard = over_datagrams(&said);
+    let call = calls(&heard)[0];
+    assert_eq!(
+        steps(call),
+        [
+            "INVITE",
+            "183 Session Progress",
+            "PRACK",
+            "200 OK (PRACK)",
+            "486 Busy Here (INVITE)",
+            "ACK",
+            "request"
+        ]
+    );
+    assert_eq!(call.reason.as_deref(), Some("486 Busy Here"));
+    assert_eq!(call.steps[1].source.to_string(), EXCHANGE);
+}
+
+#[test]
+fn a_redirected_call_is_asked_for_again() {
+    let said = [
+        (true, request("INVITE", 1, "", "")),
+        (
+            false,
+            response(
+                302,
+                "1 INVITE",
+                "Contact: <sip:bob@elsewhere.example>\r\n",
+                "",
+            ),
+        ),
+        (true, request("INVITE", 2, "", "")),
+        (false, response(200, "2 INVITE", "", "")),
+    ];
+    let heard = over_datagrams(&said);
+    assert_eq!(calls(&heard)[0].state, CallState::Answered);
+    assert_eq!(calls(&heard)[0].reason, None);
+    let heard = over_datagrams(&said[..2]);
+    assert_eq!(
+        calls(&heard)[0].reason.as_deref(),
+        Some("302 Moved Temporarily")
+    );
+}
+
+#[test]
+fn holds_are_counted_and_make_no_new_call() {
+    let offer = |number, more: &str, address: &str| {
+        (
+            true,
+            request("INVITE", number, SDP, &description(address, 4000, more)),
+        )
+    };
+    let ok = |number: u32| (false, response(200, &format!("{number} INVITE"), "", ""));
+    let said = [
+        // A first offer that only sends is no hold.
+        offer(1, "a=sendonly\r\n", "192.0.2.10"),
+        ok(1),
+        offer(2, "a=sendrecv\r\n", "192.0.2.10"),
+        ok(2),
+        offer(3, "a=inactive\r\n", "192.0.2.10"),
+        offer(3, "a=inactive\r\n", "192.0.2.10"),
+        ok(3),
+        offer(4, "a=sendrecv\r\n", "192.0.2.10"),
+        ok(4),
+        offer(5, "", "0.0.0.0"),
+        ok(5),
+    ];
+    let heard = over_datagrams(&said);
+    let calls = calls(&heard);
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].holds, 2);
+}
+
+#[test]
+fn a_transfer_names_its_target_unless_it_is_refused() {
+    let refer = "Refer-To: <sip:carol@office.example?Replaces=x%3Bto-tag%3D1>\r\n";
+    let mut said = vec![
+        (true, request("INVITE", 1, "", "")),
+        (false, response(200, "1 INVITE", "", "")),
+        (true, request("REFER", 2, refer, "")),
+        (false, response(202, "2 REFER", "", "")),
+    ];
+    let heard = over_datagrams(&said);
+    assert_eq!(
+        calls(&heard)[0].transferred_to.as_deref(),
+        Some("sip:carol@office.example")
+    );
+    said[3] = (false, response(603, "2 REFER", "", ""));
+    let heard = over_datagrams(&said);
+    assert_eq!(calls(&heard)[0].transferred_to, None);
+}
+
+#[test]
+fn other_calls_that_an_invite_names_are_hinted() {
+    let more = "Session-ID: AB30317F1A784DC48FF824D0D3715D86;remote=00000000000000000000000000000000\r\n\
+                Replaces: other-call@x;to-tag=1;from-tag=2\r\nReferred-By: <sip:carol@office.example>\r\n";
+    let heard = over_datagrams(&[(true, request("INVITE", 1, more, ""))]);
+    let ties: Vec<_> = heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Tied { by, .. } => Some(by.clone()),
+            _ => None,
+        })
+        .collect();
+    use overheard_ledger::Tie;
+    assert_eq!(
+        ties,
+        [
+            Tie::Session("ab30317f1a784dc48ff824d0d3715d86".into()),
+            Tie::Call("other-call@x".into()),
+            Tie::ReferredBy("sip:carol@office.example".into())
+        ]
+    );
+}
+
+#[test]
+fn the_network_vouches_for_the_caller_and_says_who_was_called_first() {
+    let more = "P-Asserted-Identity: \"Ada\" <sip:ada@office.example>, <tel:+15551234>\r\n\
+                Diversion: <sip:second@office.example>;reason=unconditional, <sip:first@office.example>;reason=no-answer\r\n";
+    let heard = over_datagrams(&[(true, request("INVITE", 1, more, ""))]);
+    assert_eq!(calls(&heard)[0].asserted.as_deref(), Some("tel:+15551234"));
+    assert_eq!(
+        calls(&heard)[0].diverted_from.as_deref(),
+        Some("sip:first@office.example")
+    );
+    let history = |entries: &str| {
+        let heard = over_datagrams(&[(
+            true,
+            request("INVITE", 1, &format!("History-Info: {entries}\r\n"), ""),
+        )]);
+        calls(&heard)[0].diverted_from.clone()
+    };
+    assert_eq!(
+        history("<sip:first@a>;index=1, <sip:phone@b>;index=1.1;rc=1"),
+        None
+    );
+    assert_eq!(
+        history("<sip:first@a?Reason=SIP%3Bcause%3D302>;index=1, <sip:second@a>;index=1.1;mp=1")
+            .as_deref(),
+        Some("sip:first@a")
+    );
+}
+
+#[test]
+fn registrations_tell_where_a_telephone_is() {
+    let said = [
+        (
+            true,
+            request(
+                "REGISTER",
+                1,
+                "Contact: <sip:bob@192.0.2.10:5062;transport=udp>;expires=600\r\n",
+                "",
+            ),
+        ),
+        (
+            true,
+            request(
+                "REGISTER",
+                2,
+                "Contact: <sip:bob@192.0.2.10:5062;transport=udp>;expires=600\r\n",
+                "",
+            ),
+        ),
+        (
+            true,
+            request(
+                "REGISTER",
+                3,
+                "m: <sip:bob@x7d.invalid;transport=ws>\r\n",
+                "",
+            ),
+        ),
+        (
+            true,
+            request("REGISTER", 4, "Contact: *\r\nExpires: 0\r\n", ""),
+        ),
+        (
+            true,
+            request(
+                "REGISTER",
+                5,
+                "Contact: <sip:bob@192.0.2.99>;expires=0\r\n",
+                "",
+            ),
+        ),
+    ];
+    assert_eq!(
+        hinted(&over_datagrams(&said), "sip-registration"),
+        [
+            "That the telephone of sip:bob@office.example is at 192.0.2.10:5062",
+            "That the telephone of sip:bob@office.example is at 192.0.2.10"
+        ]
+    );
+}
+
+#[test]
+fn the_hash_of_a_login_is_said() {
+    let mechanism = |algorithm: &str| {
+        let login = LOGIN.replace("response=", &format!("algorithm={algorithm}, response="));
+        let heard = over_datagrams(&[(true, request("REGISTER", 1, &login, ""))]);
+        let login = heard.records.iter().find_map(|record| match &record.body {
+            Body::Credential(login) => Some((login.mechanism.clone(), login.crackable)),
+            _ => None,
+        });
+        login.unwrap()
+    };
+    assert_eq!(mechanism("MD5"), ("digest".into(), true));
+    assert_eq!(mechanism("SHA-256-sess"), ("digest-sha-256".into(), true));
+    assert_eq!(mechanism("AKAv1-MD5"), ("digest-aka".into(), false));
+}
+
+#[test]
+fn addresses_inside_a_network_are_given_away_by_candidates() {
+    let body = description(
+        "192.0.2.10",
+        4000,
+        "a=candidate:1 1 UDP 1 192.168.7.5 4000 typ host\r\na=candidate:2 1 UDP 1 192.0.2.10 4000 typ srflx raddr 192.168.7.5 rport 4000\r\n",
+    );
+    let heard = over_datagrams(&[(true, request("INVITE", 1, SDP, &body))]);
+    assert_eq!(
+        hinted(&heard, "sip-private-address"),
+        ["The address 192.168.7.5 inside the network of sip:ada@office.example"]
+    );
+}
+
+#[test]
+fn offer_and_answer_are_described_with_their_keys() {
+    let key = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    let crypto = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{key}\r\n");
+    let body = description("192.0.2.10", 4000, &crypto).replace("RTP/AVP", "RTP/SAVP");
+    let heard = over_datagrams(&[
+        (true, tagged(INVITE, "1 INVITE", "a", "", SDP, &body)),
+        (
+            false,
+            tagged("SIP/2.0 200 O", "1 INVITE", "a", "b", SDP, &body),
+        ),
+        (
+            false,
+            tagged("SIP/2.0 200 O", "1 INVITE", "a", "b", SDP, &body),
+        ),
+    ]);
+    let described: Vec<_> = heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Described(described) => Some(described),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(described.len(), 2);
+    assert_ne!(described[0].party, described[1].party);
+    assert_eq!(described[0].media[0].keys[0].1.key.len(), 30);
+    assert!(!format!("{:?} {}", heard.hints, heard.ledger()).contains("d0Rm"));
 }
