@@ -59,6 +59,8 @@ pub(crate) enum Heard {
 pub(crate) struct RtpStreams {
     streams: Vec<Stream>,
     exposure: Option<Exposure>,
+    /// Whether one of them was proven.
+    is_proven: bool,
     false_starts: u32,
     goes_on: bool,
     /// Packets that were RTP, and those that were neither RTP nor of the protocols that share its port.
@@ -129,6 +131,7 @@ impl RtpStreams {
             let oldest = self.streams.remove(oldest);
             // What did not go on until now is not worth a line.
             if oldest.is_proven() {
+                self.is_proven = true;
                 self.write(&oldest, notes);
             }
         }
@@ -138,13 +141,15 @@ impl RtpStreams {
 
     /// Writes down all that was heard.
     pub(crate) fn finish(&mut self, notes: &mut Notes<'_>) {
+        self.is_proven |= self.streams.iter().any(Stream::is_proven);
         for stream in std::mem::take(&mut self.streams) {
             self.write(&stream, notes);
         }
     }
 
     fn write(&mut self, stream: &Stream, notes: &mut Notes<'_>) {
-        let tentative = !stream.is_proven() || self.mine < self.others;
+        let tentative = !(stream.is_proven() || (self.is_proven && stream.goes_evenly()))
+            || self.mine < self.others;
         let readable = stream.is_readable();
         let (payload_type, _) = stream.main_type();
         if !tentative && self.exposure != Some(Exposure::Open) {
@@ -216,6 +221,8 @@ struct Stream {
     /// tag of SRTP behind.
     whole_frames: u64,
     tagged_frames: u64,
+    /// Packets with a general header extension.
+    extended: u64,
 }
 
 /// Packets of one payload type.
@@ -257,6 +264,7 @@ impl Stream {
             exact: 0,
             whole_frames: 0,
             tagged_frames: 0,
+            extended: 0,
         }
     }
 
@@ -284,6 +292,7 @@ impl Stream {
         self.whole_frames +=
             u64::from(whole_frames(header.payload_type, header.payload) == Some(true));
         self.tagged_frames += u64::from(has_tagged_frames(header.payload_type, header.payload));
+        self.extended += u64::from(header.has_general_extension());
         is_new
     }
 
@@ -386,8 +395,19 @@ impl Stream {
         self.ticks as f64 / self.seconds()
     }
 
-    /// Whether the packets by themselves prove that this is RTP.
+    /// Whether the packets by themselves prove that this is RTP: they go on evenly, and either their time
+    /// stamps are those of a codec, or all of them have the general header extension.
     fn is_proven(&self) -> bool {
+        let new = self.packets - self.duplicates;
+        self.goes_evenly()
+            && (self.has_codec_clock()
+                || self.has_codec_step(new.saturating_sub(1))
+                || self.extended * 10 >= self.packets * 9)
+    }
+
+    /// Whether numbers and time stamps rise from packet to packet, in one payload type: enough where another
+    /// stream of the conversation is proven.
+    fn goes_evenly(&self) -> bool {
         let new = self.packets - self.duplicates;
         let pairs = new.saturating_sub(1);
         let (payload_type, of_type) = self.main_type();
@@ -398,7 +418,6 @@ impl Stream {
             && (static_encoding(payload_type).is_some()
                 || payload_type >= 96
                 || (35..=63).contains(&payload_type))
-            && (self.has_codec_clock() || self.has_codec_step(pairs))
     }
 
     /// Whether time stamps rise with packet time as the clock of a usual codec does.
