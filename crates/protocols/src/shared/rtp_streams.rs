@@ -59,6 +59,8 @@ pub(crate) enum Heard {
 pub(crate) struct RtpStreams {
     streams: Vec<Stream>,
     exposure: Option<Exposure>,
+    /// What seals all of them, where that was heard.
+    sealed: Option<&'static str>,
     /// Whether one of them was proven.
     is_proven: bool,
     false_starts: u32,
@@ -98,7 +100,7 @@ impl RtpStreams {
             return Err(Cut::wrong("rtp", 8));
         };
         let is_new = stream.hear(&header, notes);
-        if is_new && notes.missing() == 0 && stream.can_be_voice(&header) {
+        if is_new && self.sealed.is_none() && notes.missing() == 0 && stream.can_be_voice(&header) {
             notes.keep_sound(stream.path.source, stream.ssrc, packet);
         }
         self.goes_on |= stream.in_sequence >= GOES_ON;
@@ -110,6 +112,11 @@ impl RtpStreams {
     /// of them is in a codec that everybody can play, for it may be sealed as well.
     pub(crate) fn exposure(&self) -> Option<Exposure> {
         self.exposure
+    }
+
+    /// Hears that a handshake beside the streams seals them: `dtls-srtp`, `zrtp`.
+    pub(crate) fn seal(&mut self, protection: &'static str) {
+        self.sealed = Some(protection);
     }
 
     /// Bytes of memory that the streams take.
@@ -150,7 +157,7 @@ impl RtpStreams {
     fn write(&mut self, stream: &Stream, notes: &mut Notes<'_>) {
         let tentative = !(stream.is_proven() || (self.is_proven && stream.goes_evenly()))
             || self.mine < self.others;
-        let readable = stream.is_readable();
+        let readable = self.sealed.is_none() && stream.is_readable();
         let (payload_type, _) = stream.main_type();
         if !tentative && self.exposure != Some(Exposure::Open) {
             // Without signalling, a codec of one's own may as well be sealed.
@@ -161,7 +168,7 @@ impl RtpStreams {
         }
         let protection = match readable {
             true => "none",
-            false => "",
+            false => self.sealed.unwrap_or_default(),
         };
         let media = Media {
             payload_type,
@@ -450,6 +457,6 @@ impl Stream {
 }
 
 /// Whether it can be of a protocol that shares a port with RTP: STUN, ZRTP, DTLS, TURN (RFC 7983), RTCP.
-fn shares_port(bytes: &[u8]) -> bool {
+pub(crate) fn shares_port(bytes: &[u8]) -> bool {
     matches!(bytes, [0..=3 | 16..=79, ..] | [128..=191, 192..=223, ..])
 }
