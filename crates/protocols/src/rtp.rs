@@ -7,22 +7,30 @@
 
 use overheard_ledger::{Body, Exposure, Media, Rule, Severity, When};
 use overheard_tap::{
-    Account, Analyzer, Chunk, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
+    Account, Analyzer, Chunk, Cursor, Cut, Notes, Over, Probe, Protocol, Sample, Side, Step,
 };
 
+use crate::shared::rtcp_reports::Reports;
 use crate::shared::rtp_header::header;
-use crate::shared::rtp_streams::{Heard, Path, RtpStreams};
+use crate::shared::rtp_streams::{Heard, Path, RtpStreams, shares_port};
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
     name: "rtp",
     title: "Real-time Transport Protocol",
-    over: &[Over::Datagram],
+    over: &[Over::Datagram, Over::Stream],
     ports: &[],
     standard: "RFC 3550",
     exposure: Exposure::Open,
     probe,
-    begin: |_| Box::new(Rtp::default()),
+    begin: |over| {
+        Box::new(Rtp {
+            over,
+            streams: RtpStreams::default(),
+            reports: Reports::default(),
+            ended: false,
+        })
+    },
     rules: &[
         Rule {
             id: "rtp-voice",
@@ -96,21 +104,90 @@ fn probe(sample: &Sample<'_>) -> Probe {
     if served(sample.client_port) || served(sample.server_port) {
         return Probe::No;
     }
+    if sample.over == Over::Stream {
+        return match framed(sample.client, sample.whole) {
+            Probe::No => framed(sample.server, sample.whole),
+            found => found,
+        };
+    }
     match header(sample.first()).map(|header| header.weight()) {
         Ok(weight @ 1..) => Probe::Likely(weight),
         _ => Probe::No,
     }
 }
 
-#[derive(Default)]
+/// The longest first packet of a stream that is waited for, in bytes.
+const MAX_FIRST: usize = 2048;
+
+/// The packet that a stream begins with behind its length (RFC 4571 section 2), and what follows it.
+fn frame(bytes: &[u8]) -> Result<(&[u8], &[u8]), Cut> {
+    let mut cursor = Cursor::new("rtp frame", bytes);
+    let packet = cursor.vector16("rtp frame")?.rest();
+    Ok((packet, cursor.rest()))
+}
+
+/// Whether a side of a stream begins with two packets of one source in a row, or with a check of ICE (RFC 6544).
+fn framed(bytes: &[u8], whole: bool) -> Probe {
+    let more = match whole {
+        true => Probe::No,
+        false => Probe::More,
+    };
+    let begins = match bytes.get(2) {
+        Some(0..=3) => bytes.get(6..10).is_none_or(|cookie| cookie == COOKIE),
+        Some(128..=191) => true,
+        Some(_) => false,
+        None if bytes.is_empty() => false,
+        None => return more,
+    };
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    if !begins || !(12..=MAX_FIRST).contains(&length) {
+        return Probe::No;
+    }
+    let Ok((first, rest)) = frame(bytes) else {
+        return more;
+    };
+    if first.get(4..8) == Some(COOKIE) {
+        let attributes = first.get(2..4).and_then(|size| size.first_chunk());
+        let size = attributes.map_or(0, |size| usize::from(u16::from_be_bytes(*size)));
+        return match first.len() == 20 + size {
+            true => Probe::Likely(80),
+            false => Probe::No,
+        };
+    }
+    let Ok(one) = header(first) else {
+        return Probe::No;
+    };
+    if one.weight() == 0 {
+        return Probe::No;
+    }
+    let Ok((second, _)) = frame(rest) else {
+        return more;
+    };
+    match header(second) {
+        Ok(two) if two.ssrc == one.ssrc && two.sequence == one.sequence.wrapping_add(1) => {
+            Probe::Likely(90)
+        }
+        _ => Probe::No,
+    }
+}
+
+/// The magic cookie of STUN (RFC 8489 section 5).
+const COOKIE: &[u8] = &[0x21, 0x12, 0xa4, 0x42];
+
 struct Rtp {
+    over: Over,
     streams: RtpStreams,
+    /// What shares the stream, where packets are framed; datagrams of RTCP have an analyzer of their own.
+    reports: Reports,
     ended: bool,
 }
 
 impl Analyzer for Rtp {
     fn hear(&mut self, side: Side, chunk: Chunk<'_>, notes: &mut Notes<'_>) -> Step {
         match chunk {
+            Chunk::Bytes(bytes) if self.over == Over::Stream => self.framed(side, bytes, notes),
             Chunk::Bytes(bytes) => self.datagram(side, bytes, notes),
             Chunk::Gap(_) => Step::NotMine(Cut::wrong("rtp", 0)),
             Chunk::End => {
@@ -141,6 +218,41 @@ impl Rtp {
             Err(cut) => return Step::NotMine(cut),
         }
         Step::Took(bytes.len())
+    }
+
+    fn framed(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) -> Step {
+        let packet = match frame(bytes) {
+            Ok((packet, _)) => packet,
+            Err(cut) => return Step::Need(cut.offset + cut.needed),
+        };
+        match packet {
+            [] => {}
+            [128..=191, 192..=223, ..] => {
+                if self.reports.hear(packet, notes).is_err() {
+                    notes.account(Account::Unrecognised, packet.len());
+                }
+            }
+            // STUN, ZRTP or DTLS: the sealing of the media.
+            _ if shares_port(packet) => {
+                if matches!(packet, [20..=63, 0xfe, ..]) {
+                    self.streams.seal("dtls-srtp");
+                }
+                notes.account(Account::Unrecognised, packet.len());
+            }
+            _ => match self.streams.hear(Path::of(side, notes), packet, notes) {
+                Ok(Heard::Goes | Heard::Begins { proves: true }) => {}
+                Ok(Heard::Begins { proves: false }) => {
+                    notes.account(Account::Unrecognised, packet.len());
+                }
+                // The lengths do not lead from packet to packet: nothing can be understood any more.
+                Err(cut) if packet.first().is_none_or(|byte| byte >> 6 != 2) => {
+                    return Step::NotMine(cut);
+                }
+                Err(_) => notes.account(Account::Unrecognised, packet.len()),
+            },
+        }
+        self.expose(notes);
+        Step::Took(2 + packet.len())
     }
 
     /// Says what a tap gets of the streams that were written down.

@@ -15,6 +15,9 @@ use overheard_tap::{
 
 use crate::shared::hex::hex;
 
+mod relay;
+use relay::Relay;
+
 /// The most addresses of one conversation that are written down.
 const MAX_ADDRESSES: usize = 32;
 /// The most logins of one conversation that are written down.
@@ -37,6 +40,7 @@ pub static PROTOCOL: Protocol = Protocol {
             addresses: BTreeSet::new(),
             logins: Vec::new(),
             channels: false,
+            relay: Relay::default(),
             ended: false,
         })
     },
@@ -78,6 +82,10 @@ pub static PROTOCOL: Protocol = Protocol {
 
 const MAGIC_COOKIE: u32 = 0x2112_a442;
 const HEADER: usize = 20;
+/// Messages of TURN that carry data, or say where a channel leads (RFC 8656 section 17).
+const SEND_INDICATION: u16 = 0x0016;
+const DATA_INDICATION: u16 = 0x0017;
+const CHANNEL_BIND: u16 = 0x0009;
 
 /// A message, its attributes checked.
 struct Message<'a> {
@@ -143,12 +151,19 @@ fn is_classic_attribute(attribute: u16) -> bool {
     )
 }
 
-/// Channel number and payload of TURN channel data (RFC 8656 section 12.4).
-fn channel_data(bytes: &[u8], over: Over) -> Result<(usize, usize), Cut> {
+/// TURN channel data (RFC 8656 section 12.4).
+struct ChannelData<'a> {
+    channel: u16,
+    data: &'a [u8],
+    /// Bytes of all of it, padding included.
+    whole: usize,
+}
+
+fn channel_data(bytes: &[u8], over: Over) -> Result<ChannelData<'_>, Cut> {
     let mut cursor = Cursor::new("turn channel data", bytes);
     let channel = cursor.u16()?;
     let length = usize::from(cursor.u16()?);
-    cursor.skip(length)?;
+    let data = cursor.take(length)?;
     // Padding to a whole word is a must on streams, and allowed on datagrams.
     let padding = length.next_multiple_of(4) - length;
     let whole = match over {
@@ -162,7 +177,11 @@ fn channel_data(bytes: &[u8], over: Over) -> Result<(usize, usize), Cut> {
     if !(0x4000..=0x4fff).contains(&channel) {
         return Err(Cut::wrong("turn channel data", 0));
     }
-    Ok((whole, length))
+    Ok(ChannelData {
+        channel,
+        data,
+        whole,
+    })
 }
 
 fn probe(sample: &Sample<'_>) -> Probe {
@@ -212,6 +231,8 @@ struct Stun {
     logins: Vec<Login>,
     /// Whether channel data may come: a message was heard.
     channels: bool,
+    /// What a relay passes on.
+    relay: Relay,
     ended: bool,
 }
 
@@ -223,6 +244,7 @@ impl Analyzer for Stun {
             Chunk::End => {
                 if std::mem::replace(&mut self.ended, true) {
                     self.write_logins(notes);
+                    self.relay.finish(notes);
                 }
                 return Step::Took(0);
             }
@@ -241,9 +263,10 @@ impl Analyzer for Stun {
             Err(cut) => {
                 if self.channels && bytes.first().is_some_and(|&byte| byte >> 4 == 4) {
                     return match channel_data(bytes, self.over) {
-                        Ok((whole, inner)) => {
-                            notes.account(Account::Unrecognised, inner);
-                            Step::Took(whole)
+                        Ok(inner) => {
+                            let peer = self.relay.peer(inner.channel);
+                            self.relay.hear(side, peer, inner.data, notes);
+                            Step::Took(inner.whole)
                         }
                         Err(cut) => self.more(bytes, cut),
                     };
@@ -251,6 +274,10 @@ impl Analyzer for Stun {
                 self.more(bytes, cut)
             }
         }
+    }
+
+    fn held(&self) -> usize {
+        self.relay.held()
     }
 }
 
@@ -279,6 +306,7 @@ impl Stun {
 
     fn message(&mut self, side: Side, message: &Message<'_>, notes: &mut Notes<'_>) {
         let (mut user, mut realm, mut integrity) = (None, None, None);
+        let (mut channel, mut peer, mut data) = (None, None, None);
         let mut attributes = message.attributes;
         while let Ok((attribute, value)) = next_attribute(&mut attributes) {
             match attribute {
@@ -293,15 +321,30 @@ impl Stun {
                 0x0012 => {
                     if let Ok(endpoint) = address(value, Some(&message.transaction)) {
                         self.address(true, side, endpoint, notes);
+                        peer = Some(endpoint);
                     }
                 }
                 0x0006 => user = text(value),
                 0x0014 => realm = text(value),
                 0x0008 | 0x001c => integrity = Some(value),
-                // The data that a relay passes on belong to whoever speaks through it.
+                0x000c => channel = value.first_chunk().copied().map(u16::from_be_bytes),
+                // The data that a relay passes on belong to whoever speaks through it; a second attribute
+                // does not count (RFC 8489 section 14).
+                0x0013 if data.is_none() => data = Some(value),
                 0x0013 => notes.account(Account::Unrecognised, value.len()),
                 _ => {}
             }
+        }
+        if let (CHANNEL_BIND, Some(channel), Some(peer)) = (message.kind, channel, peer) {
+            self.relay.bind(side, channel, peer);
+        }
+        if let Some(data) = data {
+            match message.kind {
+                SEND_INDICATION => self.relay.serves(side),
+                DATA_INDICATION => self.relay.serves(side.other()),
+                _ => {}
+            }
+            self.relay.hear(side, peer, data, notes);
         }
         // Class: 00 request, 01 indication, 10 success, 11 error (RFC 8489 section 5).
         match (message.kind >> 7 & 2) | (message.kind >> 4 & 1) {

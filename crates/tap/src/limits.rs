@@ -33,7 +33,7 @@ limits! {
     /// Bytes that each side of a stream may say before somebody must have recognised it.
     MAX_UNDECIDED: usize = 16 * 1024;
     /// Datagrams of a conversation that are shown to all protocols before it counts as unrecognised.
-    MAX_PROBED_DATAGRAMS: u32 = 32;
+    MAX_PROBED_DATAGRAMS: u32 = 128;
     /// Analyzers that may share the datagrams of one conversation.
     MAX_ANALYZERS: usize = 4;
     /// Bytes of one side of a stream that an analyzer may leave untaken.

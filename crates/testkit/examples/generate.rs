@@ -18,7 +18,8 @@ fragments N              N first fragments of datagrams that are never completed
 stream BYTES             one stream of so many bytes (also 64K, 16M, 64G) in frames of 64 KB
 mails N                  N mails of 200 KB at the same time, block by block
 dns N                    N queries for different names, and their answers
-conversations N [ROUNDS] N streams at the same time, ROUNDS requests and responses each (default 2)";
+conversations N [ROUNDS] N streams at the same time, ROUNDS requests and responses each (default 2)
+calls N [SECONDS]        N calls at the same time (SIP, G.711), SECONDS long (default 10); here time is that of the calls";
 
 /// 2026-01-01T09:00:00Z, in microseconds.
 const BEGINNING: u64 = 1_767_258_000_000_000;
@@ -372,6 +373,110 @@ fn conversations<W: Write>(capture: &mut Capture<W>, count: u64, rounds: u64) ->
     Ok(())
 }
 
+/// Packets of 20 ms in a second, and samples in each of them.
+const PACKETS: u64 = 50;
+const SAMPLES: usize = 160;
+
+/// A second of sound in G.711 mu-law, cut into payloads: a voiced tone that comes and goes like syllables.
+fn syllables(pitch: f64) -> Vec<[u8; SAMPLES]> {
+    let sample = |at: u64| {
+        let time = at as f64 / 8000.0;
+        let turn = time * std::f64::consts::TAU;
+        let loud = (turn * 2.0).sin().max(0.0);
+        let voice = (turn * pitch).sin() + 0.5 * (turn * pitch * 3.0).sin();
+        mu_law((voice * loud * 8000.0) as i32)
+    };
+    (0..PACKETS)
+        .map(|packet| std::array::from_fn(|at| sample(packet * SAMPLES as u64 + at as u64)))
+        .collect()
+}
+
+/// ITU-T G.711, of a sample of 16 bits.
+fn mu_law(sample: i32) -> u8 {
+    let magnitude = (sample.abs() + 132).min(32_767);
+    let exponent = (24 - magnitude.leading_zeros()).min(7);
+    let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    !(sign | (exponent << 4) as u8 | mantissa as u8)
+}
+
+fn calls<W: Write>(capture: &mut Capture<W>, count: u64, seconds: u64) -> io::Result<()> {
+    const PORT: u16 = 5060;
+    const TICK: u64 = 20_000;
+    let dotted = |ip: u32| std::net::Ipv4Addr::from(ip).to_string();
+    let caller = |n: u64| End {
+        ip: client(n).ip,
+        port: 16_384 + (n % 8000) as u16 * 2,
+    };
+    let called = |n: u64| End {
+        ip: 0xac10_0000 | (n & 0xf_ffff) as u32,
+        port: 32_768 + (n % 8000) as u16 * 2,
+    };
+    let describe = |end: End| {
+        let ip = dotted(end.ip);
+        let port = end.port;
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+    };
+    let message = |first: &str, n: u64, sequence: &str, body: &str| {
+        let content = match body {
+            "" => String::new(),
+            _ => "Content-Type: application/sdp\r\n".to_owned(),
+        };
+        let (ip, port) = (dotted(client(n).ip), client(n).port);
+        format!(
+            "{first}\r\nVia: SIP/2.0/UDP {ip}:{port};branch=z9hG4bK{n:08}{sequence:.3}\r\n\
+             From: <sip:caller{n}@example.org>;tag=a{n}\r\nTo: <sip:called{n}@example.org>;tag=b{n}\r\n\
+             Call-ID: call{n}@example.org\r\nCSeq: {sequence}\r\n{content}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    for n in 0..count {
+        let (near, far) = (client(n), server(n, PORT));
+        let request = |method: &str| format!("{method} sip:called{n}@example.org SIP/2.0");
+        let offer = message(&request("INVITE"), n, "1 INVITE", &describe(caller(n)));
+        capture.udp(near, far, offer.as_bytes())?;
+        let ringing = message("SIP/2.0 180 Ringing", n, "1 INVITE", "");
+        capture.udp(far, near, ringing.as_bytes())?;
+        let answer = message("SIP/2.0 200 OK", n, "1 INVITE", &describe(called(n)));
+        capture.udp(far, near, answer.as_bytes())?;
+        let taken = message(&request("ACK"), n, "1 ACK", "");
+        capture.udp(near, far, taken.as_bytes())?;
+    }
+    let voices = [syllables(110.0), syllables(190.0)];
+    let start = capture.now;
+    let mut packet = [0u8; 12 + SAMPLES];
+    packet[0] = 0x80;
+    for tick in 0..seconds * PACKETS {
+        for n in 0..count {
+            for (side, voice) in voices.iter().enumerate() {
+                let place = n * 2 + side as u64;
+                capture.now = start + tick * TICK + place * TICK / (count * 2);
+                packet[2..4].copy_from_slice(&(tick as u16).to_be_bytes());
+                let samples = tick as u32 * SAMPLES as u32;
+                packet[4..8].copy_from_slice(&samples.to_be_bytes());
+                packet[8..12].copy_from_slice(&(0x1000_0000 + place as u32).to_be_bytes());
+                packet[12..].copy_from_slice(&voice[((tick + n) % PACKETS) as usize]);
+                let ends = (caller(n), called(n));
+                let (from, to) = if side == 0 { ends } else { (ends.1, ends.0) };
+                capture.udp(from, to, &packet)?;
+            }
+        }
+    }
+    capture.now = start + seconds * PACKETS * TICK;
+    for n in 0..count {
+        let (near, far) = (client(n), server(n, PORT));
+        let request = format!("BYE sip:called{n}@example.org SIP/2.0");
+        let goodbye = message(&request, n, "2 BYE", "");
+        capture.udp(near, far, goodbye.as_bytes())?;
+        let done = message("SIP/2.0 200 OK", n, "2 BYE", "");
+        capture.udp(far, near, done.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// A number, also with K, M or G (powers of 1024).
 fn number(text: &str) -> Option<u64> {
     let (digits, shift) = match text.as_bytes().last()? {
@@ -387,8 +492,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (kind, count, rounds) = match words.as_slice() {
+        ["calls", count] => ("calls", number(count), Some(10)),
         [kind, count] => (*kind, number(count), Some(2)),
-        ["conversations", count, rounds] => ("conversations", number(count), number(rounds)),
+        [kind @ ("conversations" | "calls"), count, rounds] => {
+            (*kind, number(count), number(rounds))
+        }
         _ => ("", None, None),
     };
     let (Some(count), Some(rounds)) = (count, rounds) else {
@@ -423,6 +531,7 @@ fn write(kind: &str, count: u64, rounds: u64) -> io::Result<bool> {
         "mails" => mails(&mut capture, count)?,
         "dns" => dns(&mut capture, count)?,
         "conversations" => conversations(&mut capture, count, rounds)?,
+        "calls" => calls(&mut capture, count, rounds)?,
         _ => return Ok(false),
     }
     capture.out.flush()?;

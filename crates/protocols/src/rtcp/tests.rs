@@ -68,3 +68,41 @@ fn what_is_sealed_is_booked_as_sealed() {
     let ledger = heard(&[srtcp]).ledger();
     assert!(ledger.contains("\"sealed\":50"), "{ledger}");
 }
+
+#[test]
+fn what_senders_say_of_themselves_is_told() {
+    let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 9];
+    let mut items = vec![0, 0, 0, 9];
+    for (kind, text) in [
+        (1, "A@b.example"),
+        (2, "Alice"),
+        (4, "+1 555\x1b0100"),
+        (6, "Phone 1"),
+    ] {
+        items.extend([kind, u8::try_from(text.len()).unwrap()]);
+        items.extend(text.as_bytes());
+    }
+    items.push(0);
+    items.resize(items.len().next_multiple_of(4), 0);
+    report.extend([0x81, 202, 0, u8::try_from(items.len() / 4).unwrap()]);
+    report.extend(items);
+    // Goodbye, with a reason.
+    report.extend([0x81, 203, 0, 3, 0, 0, 0, 9, 4]);
+    report.extend(*b"done\0\0\0");
+    let heard = heard(&[report.clone(), report]);
+    let told: Vec<String> = heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            overheard_ledger::HintBody::Observed { learns, .. } => Some(learns.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "That who sends the stream 0x00000009 is called Alice",
+            "That who sends the stream 0x00000009 has the number +1 5550100"
+        ]
+    );
+}

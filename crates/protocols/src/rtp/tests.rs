@@ -405,3 +405,104 @@ fn pictures_are_not_kept_as_sound() {
     assert!(kept.len() < 16, "{}", kept.len());
     assert!(kept.iter().all(|kept| kept.stream.ssrc == 10));
 }
+
+/// A packet behind its length (RFC 4571).
+fn framed(packet: &[u8]) -> Vec<u8> {
+    let mut bytes = u16::try_from(packet.len()).unwrap().to_be_bytes().to_vec();
+    bytes.extend(packet);
+    bytes
+}
+
+#[test]
+fn rtp_over_tcp_is_heard_whatever_the_segments() {
+    let talk: Vec<u8> = (0..20u16)
+        .flat_map(|turn| {
+            let mut bytes = framed(&packet(8, turn, u32::from(turn) * 160, 9, &[0xd5; 160]));
+            if turn == 5 {
+                // A receiver report of one source, and nothing: a keep-alive.
+                let mut report = vec![0x81, 201, 0, 7];
+                report.extend([7; 28]);
+                bytes.extend(framed(&report));
+                bytes.extend([0, 0]);
+            }
+            bytes
+        })
+        .collect();
+    for size in [1, 3, 100, 176, 5000] {
+        let mut scene = Scene::new();
+        let tcp = scene.tcp(ALICE, BOB);
+        for part in talk.chunks(size) {
+            scene.server(tcp, part);
+        }
+        let (heard, kept) = hear_kept(&[&PROTOCOL], &scene.pcap());
+        let [stream] = media(&heard)[..] else {
+            panic!("{size}: {}", heard.ledger())
+        };
+        assert_eq!((stream.packets, stream.lost), (20, 0), "{size}");
+        assert_eq!(stream.source.port, 6000);
+        assert_eq!(kept.len(), 20, "{size}");
+    }
+}
+
+#[test]
+fn a_stream_of_lengths_alone_is_not_rtp() {
+    for seed in 0..40 {
+        let mut scene = Scene::new();
+        let tcp = scene.tcp(ALICE, BOB);
+        for turn in 0..30 {
+            let mut bytes = noise(seed * 100 + turn, 180);
+            bytes[0] = 0x80;
+            scene.client(tcp, &framed(&bytes));
+        }
+        let heard = hear(&[&PROTOCOL], &scene.pcap());
+        assert_eq!(media(&heard).len(), 0, "{seed}");
+    }
+}
+
+#[test]
+fn programs_with_extensions_of_their_own_and_mixers_are_heard() {
+    // An extension of one program's own, and a source that contributes.
+    let extended = (0..20u16).map(|turn| {
+        let mut bytes = packet(
+            120,
+            turn,
+            u32::from(turn) * 960,
+            9,
+            &noise(u64::from(turn), 70),
+        );
+        bytes[0] = 0x90;
+        bytes[12..16].copy_from_slice(&[0xde, 0xbe, 0, 0]);
+        bytes
+    });
+    let heard = hear_datagrams(extended);
+    assert!(!media(&heard)[0].tentative);
+    let mixed = (0..20u16).map(|turn| {
+        let mut bytes = packet(111, turn, u32::from(turn) * 960, 9, &[1; 30]);
+        bytes[0] = 0x81;
+        bytes
+    });
+    let heard = hear_datagrams(mixed);
+    assert!(!media(&heard)[0].tentative);
+    // One picture and no clock: the general extension says what it is. Its padding is sealed.
+    let picture = (0..12u16).map(|turn| {
+        let mut bytes = packet(96, turn, 0, 9, &noise(u64::from(turn), 900));
+        bytes[0] = 0xb0;
+        bytes[12..16].copy_from_slice(&[0xbe, 0xde, 0, 1]);
+        bytes
+    });
+    let heard = hear_datagrams(picture);
+    assert!(!media(&heard)[0].tentative);
+}
+
+#[test]
+fn what_goes_beside_a_proven_stream_is_one() {
+    let both = (0..20u16).flat_map(|turn| {
+        let voice = packet(111, turn, u32::from(turn) * 960, 9, &[1; 70]);
+        // A clock of milliseconds, which no codec has.
+        let beside = packet(98, turn, u32::from(turn) * 20, 10, &[1; 20]);
+        [voice, beside]
+    });
+    let heard = hear_datagrams(both);
+    assert_eq!(media(&heard).len(), 2);
+    assert!(media(&heard).iter().all(|stream| !stream.tentative));
+}

@@ -85,26 +85,34 @@ pub(crate) fn has_tagged_frames(payload_type: u8, bytes: usize) -> bool {
 }
 
 impl Header {
+    /// Whether it has the general extension of RFC 8285, which begins with a number of its own.
+    pub(crate) fn has_general_extension(&self) -> bool {
+        self.extension
+            .is_some_and(|profile| profile == 0xbede || profile >> 4 == 0x100)
+    }
+
     /// Whether a stream may be believed to begin with it, before a second packet was seen: how much a
     /// guess weighs, 0 for none.
     pub(crate) fn weight(&self) -> u8 {
-        // General header extensions (RFC 8285), or one of a vendor's together with a static type.
-        let known_extension = self
-            .extension
-            .is_none_or(|profile| profile == 0xbede || profile >> 4 == 0x100);
+        let general = self.has_general_extension();
         let fits = whole_frames(self.payload_type, self.payload);
-        if self.payload == 0 || !self.padding_fits {
+        let dynamic = self.payload_type >= 96;
+        if self.payload == 0 {
             0
+        } else if !self.padding_fits {
+            // SRTP seals the number of bytes of padding, too.
+            if dynamic && general { 5 } else { 0 }
         } else if fits == Some(true) {
             30
-        } else if self.contributors != 0 || !known_extension {
-            0
+        } else if self.contributors != 0 || (self.extension.is_some() && !general) {
+            // Mixers, and extensions of one program's own: rare.
+            if dynamic { 5 } else { 0 }
         } else if fits == Some(false) {
             let sealed = has_tagged_frames(self.payload_type, self.payload);
             if sealed { 15 } else { 0 }
         } else if static_encoding(self.payload_type).is_some() {
             20
-        } else if self.payload_type >= 96 {
+        } else if dynamic {
             10
         } else {
             0

@@ -59,6 +59,10 @@ pub(crate) enum Heard {
 pub(crate) struct RtpStreams {
     streams: Vec<Stream>,
     exposure: Option<Exposure>,
+    /// What seals all of them, where that was heard.
+    sealed: Option<&'static str>,
+    /// Whether one of them was proven.
+    is_proven: bool,
     false_starts: u32,
     goes_on: bool,
     /// Packets that were RTP, and those that were neither RTP nor of the protocols that share its port.
@@ -96,7 +100,7 @@ impl RtpStreams {
             return Err(Cut::wrong("rtp", 8));
         };
         let is_new = stream.hear(&header, notes);
-        if is_new && notes.missing() == 0 && stream.can_be_voice(&header) {
+        if is_new && self.sealed.is_none() && notes.missing() == 0 && stream.can_be_voice(&header) {
             notes.keep_sound(stream.path.source, stream.ssrc, packet);
         }
         self.goes_on |= stream.in_sequence >= GOES_ON;
@@ -108,6 +112,11 @@ impl RtpStreams {
     /// of them is in a codec that everybody can play, for it may be sealed as well.
     pub(crate) fn exposure(&self) -> Option<Exposure> {
         self.exposure
+    }
+
+    /// Hears that a handshake beside the streams seals them: `dtls-srtp`, `zrtp`.
+    pub(crate) fn seal(&mut self, protection: &'static str) {
+        self.sealed = Some(protection);
     }
 
     /// Bytes of memory that the streams take.
@@ -129,6 +138,7 @@ impl RtpStreams {
             let oldest = self.streams.remove(oldest);
             // What did not go on until now is not worth a line.
             if oldest.is_proven() {
+                self.is_proven = true;
                 self.write(&oldest, notes);
             }
         }
@@ -138,14 +148,16 @@ impl RtpStreams {
 
     /// Writes down all that was heard.
     pub(crate) fn finish(&mut self, notes: &mut Notes<'_>) {
+        self.is_proven |= self.streams.iter().any(Stream::is_proven);
         for stream in std::mem::take(&mut self.streams) {
             self.write(&stream, notes);
         }
     }
 
     fn write(&mut self, stream: &Stream, notes: &mut Notes<'_>) {
-        let tentative = !stream.is_proven() || self.mine < self.others;
-        let readable = stream.is_readable();
+        let tentative = !(stream.is_proven() || (self.is_proven && stream.goes_evenly()))
+            || self.mine < self.others;
+        let readable = self.sealed.is_none() && stream.is_readable();
         let (payload_type, _) = stream.main_type();
         if !tentative && self.exposure != Some(Exposure::Open) {
             // Without signalling, a codec of one's own may as well be sealed.
@@ -156,7 +168,7 @@ impl RtpStreams {
         }
         let protection = match readable {
             true => "none",
-            false => "",
+            false => self.sealed.unwrap_or_default(),
         };
         let media = Media {
             payload_type,
@@ -216,6 +228,8 @@ struct Stream {
     /// tag of SRTP behind.
     whole_frames: u64,
     tagged_frames: u64,
+    /// Packets with a general header extension.
+    extended: u64,
 }
 
 /// Packets of one payload type.
@@ -257,6 +271,7 @@ impl Stream {
             exact: 0,
             whole_frames: 0,
             tagged_frames: 0,
+            extended: 0,
         }
     }
 
@@ -284,6 +299,7 @@ impl Stream {
         self.whole_frames +=
             u64::from(whole_frames(header.payload_type, header.payload) == Some(true));
         self.tagged_frames += u64::from(has_tagged_frames(header.payload_type, header.payload));
+        self.extended += u64::from(header.has_general_extension());
         is_new
     }
 
@@ -386,8 +402,19 @@ impl Stream {
         self.ticks as f64 / self.seconds()
     }
 
-    /// Whether the packets by themselves prove that this is RTP.
+    /// Whether the packets by themselves prove that this is RTP: they go on evenly, and either their time
+    /// stamps are those of a codec, or all of them have the general header extension.
     fn is_proven(&self) -> bool {
+        let new = self.packets - self.duplicates;
+        self.goes_evenly()
+            && (self.has_codec_clock()
+                || self.has_codec_step(new.saturating_sub(1))
+                || self.extended * 10 >= self.packets * 9)
+    }
+
+    /// Whether numbers and time stamps rise from packet to packet, in one payload type: enough where another
+    /// stream of the conversation is proven.
+    fn goes_evenly(&self) -> bool {
         let new = self.packets - self.duplicates;
         let pairs = new.saturating_sub(1);
         let (payload_type, of_type) = self.main_type();
@@ -398,7 +425,6 @@ impl Stream {
             && (static_encoding(payload_type).is_some()
                 || payload_type >= 96
                 || (35..=63).contains(&payload_type))
-            && (self.has_codec_clock() || self.has_codec_step(pairs))
     }
 
     /// Whether time stamps rise with packet time as the clock of a usual codec does.
@@ -431,6 +457,6 @@ impl Stream {
 }
 
 /// Whether it can be of a protocol that shares a port with RTP: STUN, ZRTP, DTLS, TURN (RFC 7983), RTCP.
-fn shares_port(bytes: &[u8]) -> bool {
+pub(crate) fn shares_port(bytes: &[u8]) -> bool {
     matches!(bytes, [0..=3 | 16..=79, ..] | [128..=191, 192..=223, ..])
 }

@@ -183,3 +183,115 @@ fn a_broken_attribute_does_not_hang_a_stream() {
     let ledger = hear(&[&PROTOCOL], &scene.pcap()).ledger();
     assert!(ledger.contains("\"malformed\":28"), "{ledger}");
 }
+
+/// An XOR-PEER-ADDRESS attribute (RFC 8656 section 18.3).
+fn peer(ip: [u8; 4], port: u16) -> Vec<u8> {
+    let cookie = MAGIC_COOKIE.to_be_bytes();
+    let mut value = vec![0, 1];
+    value.extend((port ^ 0x2112).to_be_bytes());
+    value.extend(ip.iter().zip(cookie).map(|(byte, key)| byte ^ key));
+    attribute(0x0012, &value)
+}
+
+fn voice(turn: u16, source: u8) -> Vec<u8> {
+    let mut bytes = vec![0x80, 8];
+    bytes.extend(turn.to_be_bytes());
+    bytes.extend((u32::from(turn) * 160).to_be_bytes());
+    bytes.extend([0, 0, 0, source]);
+    bytes.extend([0xd5; 160]);
+    bytes
+}
+
+fn in_channel(number: u16, data: &[u8]) -> Vec<u8> {
+    let mut bytes = number.to_be_bytes().to_vec();
+    bytes.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+    bytes.extend(data);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn streams(heard: &HeardScene) -> Vec<(String, String, u64, String)> {
+    let mut all: Vec<_> = heard
+        .records
+        .iter()
+        .filter_map(|record| match &record.body {
+            overheard_ledger::Body::Media(media) => Some((
+                media.source.to_string(),
+                media.destination.to_string(),
+                media.packets,
+                media.protection.clone(),
+            )),
+            _ => None,
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn media_in_channels_and_indications_are_heard_between_client_and_peer() {
+    let bind = stun(
+        CHANNEL_BIND,
+        &[
+            attribute(0x000c, &[0x40, 0x01, 0, 0]),
+            peer([198, 51, 100, 7], 7000),
+        ],
+    );
+    for over in [Over::Datagram, Over::Stream] {
+        let mut scene = Scene::new();
+        scene.step(10_000_000);
+        let talk = match over {
+            Over::Datagram => scene.udp("192.0.2.10:4000", "203.0.113.1:3478"),
+            Over::Stream => scene.tcp("192.0.2.10:4000", "203.0.113.1:3478"),
+        };
+        scene.client(talk, &bind);
+        for turn in 0..20u16 {
+            scene.client(talk, &in_channel(0x4001, &voice(turn, 1)));
+            let data = [
+                peer([198, 51, 100, 9], 9000),
+                attribute(0x0013, &voice(turn, 2)),
+            ];
+            scene.server(talk, &stun(DATA_INDICATION, &data));
+        }
+        let (heard, kept) = overheard_testkit::hear_kept(&[&PROTOCOL], &scene.pcap());
+        assert_eq!(
+            streams(&heard),
+            [
+                (
+                    "192.0.2.10:4000".to_owned(),
+                    "198.51.100.7:7000".to_owned(),
+                    20,
+                    "none".to_owned()
+                ),
+                (
+                    "198.51.100.9:9000".to_owned(),
+                    "192.0.2.10:4000".to_owned(),
+                    20,
+                    "none".to_owned()
+                ),
+            ],
+            "{over:?}"
+        );
+        assert_eq!(kept.len(), 40);
+    }
+}
+
+#[test]
+fn media_beside_a_handshake_of_dtls_are_sealed() {
+    let mut scene = Scene::new();
+    scene.step(20_000_000);
+    let talk = scene.udp("192.0.2.10:4000", "203.0.113.1:3478");
+    let bind = [
+        attribute(0x000c, &[0x40, 0x01, 0, 0]),
+        peer([198, 51, 100, 7], 7000),
+    ];
+    scene.client(talk, &stun(CHANNEL_BIND, &bind));
+    let hello = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 2, 3, 4];
+    scene.client(talk, &in_channel(0x4001, &hello));
+    for turn in 0..20u16 {
+        scene.client(talk, &in_channel(0x4001, &voice(turn, 1)));
+    }
+    let (heard, kept) = overheard_testkit::hear_kept(&[&PROTOCOL], &scene.pcap());
+    assert_eq!(streams(&heard)[0].3, "dtls-srtp");
+    assert!(kept.is_empty());
+}
