@@ -10,19 +10,17 @@ mod tests;
 use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Call, CallStep, Endpoint, Exposure, Media, Record, Time};
+use overheard_ledger::{Call, CallStep, Exposure, Media, Record, Time};
 
+use self::recording::StreamId;
 use self::words::Speech;
 
-/// Sound between the same two endpoints that is silent for longer, in seconds, and that nothing signalled is
-/// another call.
-const PAUSE_BETWEEN_CALLS: f64 = 60.0;
 /// The most steps of `leg_of` that are followed: who sends a ring of legs is not followed for ever.
 const MAX_LEG_DEPTH: usize = 8;
 
 /// Who of a call sends a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Side {
+pub enum Side {
     /// Who called; without signalling, who was heard first.
     Caller,
     /// Who was called; without signalling, the other.
@@ -62,6 +60,13 @@ impl<'a> Stream<'a> {
             exposure,
             side: Side::Caller,
         }
+    }
+
+    /// What names it, where it can be named.
+    pub(crate) fn id(&self) -> Option<StreamId> {
+        let ssrc = self.media.ssrc.strip_prefix("0x")?;
+        let ssrc = u32::from_str_radix(ssrc, 16).ok()?;
+        Some((self.conversation?, self.media.source, ssrc))
     }
 
     /// Whether anybody who hears it can listen to it.
@@ -161,69 +166,46 @@ pub(crate) fn talks<'a>(
     talks
 }
 
-/// Sound that no signalling explains, both directions together; and that of a call that is not in the ledger.
+/// Sound that no signalling explains, by conversation; and that of calls that are not in the ledger.
 fn unsignalled(streams: Vec<Stream<'_>>) -> Vec<Talk<'_>> {
     let mut talks: Vec<Talk<'_>> = Vec::new();
-    let mut lasts: HashMap<(Option<&str>, Endpoint, Endpoint), usize> = HashMap::new();
+    let mut places: HashMap<(Option<&str>, Option<u64>), usize> = HashMap::new();
     for stream in streams {
-        let (one, other) = (stream.media.source, stream.media.destination);
-        let key = (
-            stream.media.call_id.as_deref(),
-            one.min(other),
-            one.max(other),
-        );
-        let last = lasts.get(&key).and_then(|place| talks.get_mut(*place));
-        match last {
-            Some(talk) if talk.goes_on(&stream) => talk.streams.push(stream),
-            _ => {
-                lasts.insert(key, talks.len());
-                talks.push(Talk {
-                    legs: Vec::new(),
-                    time: stream.time,
-                    frame: stream.frame,
-                    streams: vec![stream],
-                });
-            }
+        let key = match stream.media.call_id.as_deref() {
+            Some(id) => (Some(id), None),
+            None => (None, stream.conversation),
+        };
+        let place = *places.entry(key).or_insert(talks.len());
+        match talks.get_mut(place) {
+            Some(talk) => talk.streams.push(stream),
+            None => talks.push(Talk {
+                legs: Vec::new(),
+                time: stream.time,
+                frame: stream.frame,
+                streams: vec![stream],
+            }),
         }
     }
     talks
 }
 
 impl<'a> Talk<'a> {
-    /// Whether a stream begins before the pause after the others is a long one.
-    fn goes_on(&self, stream: &Stream<'_>) -> bool {
-        let end = self.streams.iter().filter_map(Stream::end).max();
-        match (stream.time, end) {
-            (Some(begins), Some(end)) => begins.seconds_since(end) <= PAUSE_BETWEEN_CALLS,
-            _ => true,
-        }
-    }
-
-    /// The caller's streams are those from the address that first asked for the call, the callee's those to it.
-    /// Where that says nothing, who is heard first is the caller.
+    /// The caller's streams are those from the address that first asked for the call, and those to the address that was
+    /// asked. Where that says nothing, who is heard first is the caller.
     fn find_sides(&mut self) {
-        let mut steps: Vec<_> = self.legs.iter().flat_map(|leg| leg.steps.first()).collect();
-        steps.sort_by_key(|step| step.frame);
-        let caller = steps.first().map(|step| step.source.ip);
-        let known = self.streams.iter().any(|stream| {
-            (Some(stream.media.source.ip) == caller)
-                != (Some(stream.media.destination.ip) == caller)
-        });
+        let asked = self.legs.iter().flat_map(|leg| leg.steps.first());
+        let parties = asked.min_by_key(|step| step.frame);
+        let parties = parties.map(|step| (step.source.ip, step.destination.ip));
         let first = self.streams.first().map(|stream| stream.media.source);
         for stream in &mut self.streams {
             let (source, destination) = (stream.media.source, stream.media.destination);
-            let is_caller = match (known, caller, first) {
-                (true, Some(caller), _) => {
-                    source.ip == caller || (destination.ip != caller && first == Some(source))
-                }
-                (_, _, Some(first)) => {
-                    source == first || source.ip == first.ip && destination.ip != first.ip
-                }
-                _ => true,
-            };
-            stream.side = match is_caller {
-                true => Side::Caller,
-                false => Side::Callee,
+            stream.side = match parties.filter(|(caller, callee)| caller != callee) {
+                Some((caller, _)) if source.ip == caller => Side::Caller,
+                Some((caller, _)) if destination.ip == caller => Side::Callee,
+                Some((_, callee)) if source.ip == callee => Side::Callee,
+                Some((_, callee)) if destination.ip == callee => Side::Caller,
+                _ if Some(source) == first => Side::Caller,
+                _ => Side::Callee,
             };
         }
     }
@@ -251,18 +233,27 @@ impl<'a> Talk<'a> {
     /// Its sound, each voice once: of the leg of which most is heard, and of copies with the same SSRC, seen at two
     /// points of their way, the fullest.
     pub(crate) fn told(&self) -> Vec<Stream<'a>> {
-        let mut legs: BTreeMap<Option<&str>, BTreeMap<&str, Stream<'a>>> = BTreeMap::new();
+        // By leg, SSRC, and whether it is the second that answers with the SSRC of the first.
+        type Voices<'a> = BTreeMap<(&'a str, bool), Stream<'a>>;
+        let mut legs: BTreeMap<Option<&str>, Voices<'a>> = BTreeMap::new();
         for stream in &self.streams {
-            let leg = legs.entry(stream.media.call_id.as_deref()).or_default();
-            let kept = leg.entry(&stream.media.ssrc).or_insert(*stream);
+            let voices = legs.entry(stream.media.call_id.as_deref()).or_default();
+            let answers = voices
+                .get(&(&*stream.media.ssrc, false))
+                .is_some_and(|first| {
+                    first.conversation == stream.conversation
+                        && first.media.source != stream.media.source
+                });
+            let kept = voices
+                .entry((&stream.media.ssrc, answers))
+                .or_insert(*stream);
             if worth(stream) > worth(kept) {
                 *kept = *stream;
             }
         }
-        let fullest = legs.into_values().max_by_key(|leg| {
-            leg.values()
-                .map(worth)
-                .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+        let fullest = legs.into_values().max_by_key(|voices| {
+            let sum = |sum: (u64, u64), one: (u64, u64)| (sum.0 + one.0, sum.1 + one.1);
+            voices.values().map(worth).fold((0, 0), sum)
         });
         let mut told: Vec<Stream<'a>> = fullest
             .into_iter()
@@ -270,6 +261,11 @@ impl<'a> Talk<'a> {
             .collect();
         told.sort_by_key(|stream| stream.frame);
         told
+    }
+
+    /// Whether there is something of it to draw.
+    pub(crate) fn is_drawable(&self) -> bool {
+        !self.streams.is_empty() || self.legs.iter().any(|leg| !leg.steps.is_empty())
     }
 
     /// Whether anybody who hears it can listen to some of it.

@@ -23,7 +23,8 @@ mod attacks;
 #[cfg(test)]
 mod tests;
 
-pub use calls::recording::{MAX_PAGE_SOUND, Recording};
+pub use calls::Side;
+pub use calls::recording::{MAX_PAGE_SOUND, Recording, StreamId};
 pub use escape::inert;
 pub use terminal::Style;
 pub use view::Report;

@@ -10,7 +10,7 @@ use overheard_ledger::{
     Message, Opened, Record, Time,
 };
 
-use crate::calls::recording::{self, Recording};
+use crate::calls::recording::{self, Recording, StreamId};
 use crate::calls::words::Speech;
 use crate::calls::{self, Stream, Talk};
 use crate::sealed::Sealed;
@@ -31,10 +31,12 @@ pub struct Report<'a> {
     pub(crate) facts: Facts,
     /// Calls in the order in which they began, each once, with their media; also those of which only media was seen.
     pub(crate) talks: Vec<Talk<'a>>,
-    /// Their places by the streams, as conversation and SSRC, from which they are told.
-    pub(crate) told: BTreeMap<(u64, String), usize>,
+    /// Their places by their streams.
+    pub(crate) places: BTreeMap<StreamId, usize>,
     /// Sound to be played in the page, by the number of its call.
     pub(crate) recordings: BTreeMap<u64, Recording>,
+    /// The names of files that hold the sound of calls, by their numbers.
+    pub(crate) saved: BTreeMap<u64, String>,
     /// Handshakes in the ledger's order, with their conversations and evidence frames.
     pub(crate) handshakes: Vec<(u64, &'a Handshake, &'a [u64])>,
     /// What opens a recording of what was sealed.
@@ -258,8 +260,9 @@ impl<'a> Report<'a> {
             conversations,
             exposures,
             facts,
-            told: recording::places(&talks),
+            places: recording::places(&talks),
             recordings: BTreeMap::new(),
+            saved: BTreeMap::new(),
             talks,
             names: host_names,
             opened: None,

@@ -63,6 +63,14 @@ impl Report<'_> {
             for line in talk.details() {
                 paragraph(out, &visible(&line), NUMBER + GAP, style)?;
             }
+            if let Some(file) = self.saved.get(&number) {
+                paragraph(
+                    out,
+                    &format!("saved as {}", visible(file)),
+                    NUMBER + GAP,
+                    style,
+                )?;
+            }
         }
         Ok(())
     }
@@ -100,10 +108,51 @@ impl Report<'_> {
     pub fn calls_json(&self) -> String {
         let mut lines = String::new();
         for (number, talk) in (1_u64..).zip(&self.talks) {
-            lines.push_str(&inert_json(&object(number, talk).to_string()));
+            lines.push_str(&inert_json(&self.call_object(number, talk).to_string()));
             lines.push('\n');
         }
         lines
+    }
+
+    fn call_object(&self, number: u64, talk: &Talk<'_>) -> Value {
+        let told = talk.told();
+        let speech = talk.speech();
+        let spoke = talk.spoke();
+        let call = talk.call();
+        let legs: Vec<&str> = talk.legs.iter().map(|leg| &*leg.call_id).collect();
+        let streams: Vec<Value> = talk.streams.iter().map(|one| stream(one, &told)).collect();
+        let steps: Vec<&overheard_ledger::CallStep> = talk.steps();
+        let mut object = json!({
+            "number": number,
+            "protocol": call.map(|call| &call.protocol).filter(|name| !name.is_empty()),
+            "call_id": talk.call_id(),
+            "legs": legs,
+            "from": talk.known(|leg| leg.from.as_deref()),
+            "to": talk.known(|leg| leg.to.as_deref()),
+            "asserted": talk.known(|leg| leg.asserted.as_deref()),
+            "diverted_from": talk.known(|leg| leg.diverted_from.as_deref()),
+            "transferred_to": talk.known(|leg| leg.transferred_to.as_deref()),
+            "state": call.map(|call| call.state),
+            "reason": talk.known(|leg| leg.reason.as_deref()),
+            "start": talk.time,
+            "ringing": talk.known(|leg| leg.ringing),
+            "answer": talk.known(|leg| leg.answer),
+            "end": talk.known(|leg| leg.end),
+            "spoke_seconds": spoke.map(|(seconds, _)| seconds),
+            "spoke_at_least": spoke.is_some_and(|(_, least)| least),
+            "holds": talk.legs.iter().map(|leg| leg.holds).max().unwrap_or(0),
+            "digits": talk.digits(),
+            "heard": talk.hearing(&told).id(),
+            "speech_seconds": speech.seconds,
+            "speech_at_least": speech.partial && speech.seconds.is_some(),
+            "loss_percent": Talk::loss(&told),
+            "jitter_ms": Talk::jitter(&told),
+            "saved": self.saved.get(&number),
+            "media": streams,
+            "steps": steps,
+        });
+        drop_unknown(&mut object);
+        object
     }
 }
 
@@ -175,46 +224,6 @@ fn shortened(text: &str, width: usize) -> String {
     }
     short.push('…');
     short
-}
-
-fn object(number: u64, talk: &Talk<'_>) -> Value {
-    let told = talk.told();
-    let speech = talk.speech();
-    let spoke = talk.spoke();
-    let call = talk.call();
-    let legs: Vec<&str> = talk.legs.iter().map(|leg| &*leg.call_id).collect();
-    let streams: Vec<Value> = talk.streams.iter().map(|one| stream(one, &told)).collect();
-    let steps: Vec<&overheard_ledger::CallStep> = talk.steps();
-    let mut object = json!({
-        "number": number,
-        "protocol": call.map(|call| &call.protocol).filter(|name| !name.is_empty()),
-        "call_id": talk.call_id(),
-        "legs": legs,
-        "from": talk.known(|leg| leg.from.as_deref()),
-        "to": talk.known(|leg| leg.to.as_deref()),
-        "asserted": talk.known(|leg| leg.asserted.as_deref()),
-        "diverted_from": talk.known(|leg| leg.diverted_from.as_deref()),
-        "transferred_to": talk.known(|leg| leg.transferred_to.as_deref()),
-        "state": call.map(|call| call.state),
-        "reason": talk.known(|leg| leg.reason.as_deref()),
-        "start": talk.time,
-        "ringing": talk.known(|leg| leg.ringing),
-        "answer": talk.known(|leg| leg.answer),
-        "end": talk.known(|leg| leg.end),
-        "spoke_seconds": spoke.map(|(seconds, _)| seconds),
-        "spoke_at_least": spoke.is_some_and(|(_, least)| least),
-        "holds": talk.legs.iter().map(|leg| leg.holds).max().unwrap_or(0),
-        "digits": talk.digits(),
-        "heard": talk.hearing(&told).id(),
-        "speech_seconds": speech.seconds,
-        "speech_at_least": speech.partial && speech.seconds.is_some(),
-        "loss_percent": Talk::loss(&told),
-        "jitter_ms": Talk::jitter(&told),
-        "media": streams,
-        "steps": steps,
-    });
-    drop_unknown(&mut object);
-    object
 }
 
 fn stream(stream: &Stream<'_>, told: &[Stream<'_>]) -> Value {

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::Talk;
+use overheard_ledger::{Endpoint, Time};
+
+use super::{Side, Stream, Talk};
 use crate::Report;
 
 /// The most sound that one page holds, in bytes of WAV: 13 minutes of telephone sound, in both directions.
 pub const MAX_PAGE_SOUND: u64 = 24 << 20;
+
+/// The most calls that a page draws.
+pub(crate) const MAX_DRAWN: usize = 25;
 
 /// The sound of a call.
 #[derive(Debug)]
@@ -21,22 +26,52 @@ pub struct Recording {
     pub wav: Option<Vec<u8>>,
 }
 
+/// A stream of media: its conversation, who sends, and its synchronisation source.
+pub type StreamId = (u64, Endpoint, u32);
+
 impl<'a> Report<'a> {
-    /// The number of the call that streams belong to, given by conversation and SSRC (as `Media` writes it), and the moment at which its
-    /// sound begins, as nanoseconds since 1970. `None` where a call is told from other copies of its streams.
-    pub fn call_of<'s>(&self, streams: impl Iterator<Item = (u64, &'s str)>) -> Option<(u64, u64)> {
-        let mut found: Option<usize> = None;
-        for (conversation, ssrc) in streams {
-            let place = self.told.get(&(conversation, ssrc.to_owned())).copied();
-            found = match (found, place) {
-                (Some(one), Some(other)) => Some(one.min(other)),
-                (one, other) => one.or(other),
-            };
+    /// The number of the call that streams belong to, and when its sound begins.
+    pub fn call_of(&self, streams: impl Iterator<Item = StreamId>) -> Option<(u64, Time)> {
+        let places = streams.filter_map(|id| self.places.get(&id).copied());
+        let place = places.min()?;
+        let (start, _) = Talk::span_of(&self.talks.get(place)?.told())?;
+        Some((u64::try_from(place).ok()? + 1, start))
+    }
+
+    /// The same report with what is known better of who speaks in streams: signalling says more of it than records do.
+    #[must_use]
+    pub fn with_sides(mut self, sides: impl Iterator<Item = (StreamId, Side)>) -> Report<'a> {
+        for (id, side) in sides {
+            let talk = self
+                .places
+                .get(&id)
+                .and_then(|place| self.talks.get_mut(*place));
+            let streams = talk.into_iter().flat_map(|talk| &mut talk.streams);
+            for stream in streams.filter(|stream| stream.id() == Some(id)) {
+                stream.side = side;
+            }
         }
-        let place = found?;
-        let talk = self.talks.get(place)?;
-        let (start, _) = Talk::span_of(&talk.told())?;
-        Some((u64::try_from(place).ok()? + 1, start.0))
+        self
+    }
+
+    /// Whether the page draws the call with this number, so that there is a place for its player.
+    pub fn is_drawn(&self, call: u64) -> bool {
+        self.drawn().any(|(number, _)| number == call)
+    }
+
+    /// The calls that the page draws, with their numbers.
+    pub(crate) fn drawn(&self) -> impl Iterator<Item = (u64, &Talk<'a>)> {
+        (1_u64..)
+            .zip(&self.talks)
+            .filter(|(_, talk)| talk.is_drawable())
+            .take(MAX_DRAWN)
+    }
+
+    /// The same report with the names of files that hold the sound of calls, by their numbers.
+    #[must_use]
+    pub fn with_saved(mut self, saved: BTreeMap<u64, String>) -> Report<'a> {
+        self.saved = saved;
+        self
     }
 
     /// The same report with sound in its page. What does not fit ([`MAX_PAGE_SOUND`]) is left out and said to be.
@@ -55,16 +90,12 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The places of calls by the streams from which they are told.
-pub(crate) fn places(talks: &[Talk<'_>]) -> BTreeMap<(u64, String), usize> {
+/// The places of calls by their streams.
+pub(crate) fn places(talks: &[Talk<'_>]) -> BTreeMap<StreamId, usize> {
     let mut places = BTreeMap::new();
     for (place, talk) in talks.iter().enumerate() {
-        for stream in talk.told() {
-            if let Some(conversation) = stream.conversation {
-                places
-                    .entry((conversation, stream.media.ssrc.clone()))
-                    .or_insert(place);
-            }
+        for id in talk.streams.iter().filter_map(Stream::id) {
+            places.entry(id).or_insert(place);
         }
     }
     places

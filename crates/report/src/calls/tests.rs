@@ -5,7 +5,7 @@ use overheard_ledger::{
 use serde_json::Value;
 
 use crate::escape::{columns, is_unseen};
-use crate::{MAX_PAGE_SOUND, Recording, Report, Style};
+use crate::{MAX_PAGE_SOUND, Recording, Report, Side, Style};
 
 /// 2026-01-01 09:00:00 UTC.
 const MORNING: u64 = 1_767_258_000_000_000_000;
@@ -265,11 +265,12 @@ fn legs_are_folded_into_the_call_that_they_are_of() {
         speaking(media(9, beyond, Some("two"), "none"), 50.0),
         at(2.0),
     ));
-    records.push(record(
+    let copy = record(
         12,
         speaking(media(1, beyond, Some("one"), "none"), 10.0),
         at(2.0),
-    ));
+    );
+    records.push(Record { conversation: Some(2), ..copy });
     let calls = objects(&records);
     assert_eq!(calls.len(), 1);
     let call = &calls[0];
@@ -314,8 +315,10 @@ fn sound_that_nothing_signalled_is_a_call_of_both_directions() {
         capture(),
         record(5, media(1, CALLER, None, "none"), at(0.0)),
         record(6, media(2, CALLEE, None, "none"), at(1.0)),
-        // A minute and more after the others: another call.
-        record(90, media(3, CALLER, None, "none"), at(260.0)),
+        Record {
+            conversation: Some(2),
+            ..record(90, media(3, CALLER, None, "none"), at(260.0))
+        },
     ];
     let calls = objects(&records);
     assert_eq!(calls.len(), 2);
@@ -589,8 +592,11 @@ fn sound_beyond_the_limit_is_left_out_and_said_to_be() {
 fn a_recording_is_of_the_call_that_is_told_from_its_streams() {
     let records = heard();
     let report = Report::new(&records);
-    let streams = [(1, "0x00000001"), (1, "0x00000002")];
-    let first = at(2.0).0;
-    assert_eq!(report.call_of(streams.into_iter()), Some((1, first)));
-    assert_eq!(report.call_of([(2, "0x00000001")].into_iter()), None);
+    let [caller, callee] = [CALLER, CALLEE].map(|ends| endpoint(ends[0]));
+    let streams = [(1, caller, 1), (1, callee, 2)];
+    assert_eq!(report.call_of(streams.into_iter()), Some((1, at(2.0))));
+    assert_eq!(report.call_of([(2, caller, 1)].into_iter()), None);
+    let sides = [((1, callee, 2), Side::Caller)];
+    let turned = report.with_sides(sides.into_iter()).calls_json();
+    assert!(!turned.contains("callee"), "{turned}");
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::tables::{heads, table};
 use super::{chip, ladder, waveform};
+use crate::calls::recording::MAX_DRAWN;
 use crate::calls::words::{codecs, minutes, protection, quality};
 use crate::calls::{Stream, Talk};
 use crate::escape::visible;
@@ -11,8 +12,6 @@ use crate::{Report, words};
 
 /// The most rows of the table.
 const MAX_ROWS: usize = 500;
-/// The most calls that are drawn.
-const MAX_DRAWN: usize = 25;
 /// How many of them are unfolded at first.
 const UNFOLDED: u64 = 3;
 /// The most streams of one call that are listed.
@@ -35,11 +34,8 @@ impl Report<'_> {
         let body = html! {
             @for (number, talk) in (1_u64..).zip(&self.talks).take(MAX_ROWS) { (row(number, talk)) }
         };
-        let is_drawn = |talk: &&Talk<'_>| !talk.streams.is_empty() || !talk.steps().is_empty();
-        let drawn = (1_u64..)
-            .zip(&self.talks)
-            .filter(|(_, talk)| is_drawn(talk));
-        let more = drawn.clone().count().saturating_sub(MAX_DRAWN);
+        let drawable = self.talks.iter().filter(|talk| talk.is_drawable()).count();
+        let more = drawable.saturating_sub(MAX_DRAWN);
         html! {
             section aria-labelledby="calls" {
                 h2 #calls { "Calls" }
@@ -47,7 +43,7 @@ impl Report<'_> {
                 @if more > 0 {
                     p.note { "The first " (MAX_DRAWN) " are drawn; " (words::count(more as u64, "more is", "more are")) " not." }
                 }
-                @for (number, talk) in drawn.take(MAX_DRAWN) { (self.call(number, talk)) }
+                @for (number, talk) in self.drawn() { (self.call(number, talk)) }
             }
         }
     }
