@@ -97,6 +97,7 @@ impl Written {
                 HintBody::HighEntropy { .. } => Use::Common,
                 HintBody::Expect { .. }
                 | HintBody::Described(_)
+                | HintBody::Step { .. }
                 | HintBody::Tied { .. }
                 | HintBody::Part { .. } => Use::Telling,
                 HintBody::Observed { rule, .. } => {

@@ -1,10 +1,12 @@
 //! A call that was seen at several points, told once.
 
 use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Body, Call, CallState, MAX_CALL_STEPS, MAX_EVIDENCE, Record};
+use overheard_ledger::{
+    Body, Call, CallState, CallStep, Hint, HintBody, MAX_CALL_STEPS, MAX_EVIDENCE, Record,
+};
 
 /// Merges the records of one call (by Call-ID) into the first of them.
-pub(crate) fn merge(records: &mut Vec<Record>) {
+pub(crate) fn merge(records: &mut Vec<Record>, hints: &[Hint]) {
     let mut first: HashMap<String, usize> = HashMap::new();
     let mut gone = vec![false; records.len()];
     for place in 0..records.len() {
@@ -25,6 +27,23 @@ pub(crate) fn merge(records: &mut Vec<Record>) {
         }
         if let Some(gone) = gone.get_mut(place) {
             *gone = true;
+        }
+    }
+    let mut added: Vec<usize> = Vec::new();
+    for hint in hints {
+        if let HintBody::Step { call, step, ends } = &hint.body
+            && let Some(&place) = first.get(call)
+            && let Some(Body::Call(call)) = records.get_mut(place).map(|record| &mut record.body)
+        {
+            go_on(call, step, *ends);
+            added.push(place);
+        }
+    }
+    added.sort_unstable();
+    added.dedup();
+    for place in added {
+        if let Some(Body::Call(call)) = records.get_mut(place).map(|record| &mut record.body) {
+            order_steps(call);
         }
     }
     let mut gone = gone.into_iter();
@@ -71,6 +90,25 @@ fn merge_into(into: &mut Record, from: &Record) {
         call.digits.clone_from(&other.digits);
     }
     call.steps.extend(other.steps.iter().cloned());
+}
+
+/// Adds a step that was heard apart from the call's beginning.
+fn go_on(call: &mut Call, step: &CallStep, ends: bool) {
+    if call.start.is_none_or(|start| step.time < start) {
+        return;
+    }
+    if ends
+        && matches!(
+            call.state,
+            CallState::Attempted | CallState::Ringing | CallState::Answered
+        )
+    {
+        call.state = CallState::Ended;
+        call.end = Some(step.time);
+    }
+    if call.steps.len() < 2 * MAX_CALL_STEPS {
+        call.steps.push(step.clone());
+    }
 }
 
 /// Whether another point knows better what became of a call. A branch of a forked call may fail where another one is

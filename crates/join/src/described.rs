@@ -1,6 +1,8 @@
 //! Media as the parties of a call describe them (RFC 3264): which description is the receiver's, which the sender's,
 //! and what the two of them say together.
 
+use std::cell::Cell;
+
 use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{
     Announced, Body, Call, CallState, DescribedMedia, Description, Encoding, Endpoint, Hint,
@@ -14,6 +16,11 @@ const LINGERS: u64 = 10_000_000_000;
 const MAX_LOOKED_AT: usize = 64;
 /// The most keys and encodings that one stream is given, each.
 const MAX_GIVEN: usize = 64;
+/// The most keys of other parties that are looked at for one stream.
+const MAX_KEYS_LOOKED_AT: usize = 256;
+/// The most bytes that are given to all streams together: what is repeated for each of very many streams would take
+/// more memory than it took to say it.
+const MAX_GIVEN_BYTES: usize = 32 << 20;
 
 /// A description and when it was given.
 struct Given<'a> {
@@ -36,6 +43,8 @@ pub(crate) struct Descriptions<'a> {
     by_call: HashMap<&'a str, Vec<usize>>,
     /// When the calls ended, where they did.
     ends: HashMap<String, Option<Time>>,
+    /// Bytes that were given to streams.
+    given: Cell<usize>,
 }
 
 /// What two parties say of a stream.
@@ -85,6 +94,7 @@ impl<'a> Descriptions<'a> {
             by_endpoint,
             by_call,
             ends,
+            given: Cell::new(0),
         }
     }
 
@@ -241,17 +251,16 @@ impl<'a> Descriptions<'a> {
         for (_, key) in own.iter().chain(others) {
             add(key);
         }
-        for &at in self
-            .by_call
-            .get(agreed.call)
-            .into_iter()
-            .flatten()
+        let of_call = self.by_call.get(agreed.call).into_iter().flatten();
+        let descriptions = of_call
             .take(MAX_LOOKED_AT)
+            .filter_map(|&at| self.all.get(at));
+        for (_, key) in descriptions
+            .flat_map(|given| &given.said.media)
+            .flat_map(|medium| &medium.keys)
+            .take(MAX_KEYS_LOOKED_AT)
         {
-            let media = self.all.get(at).map(|given| given.said.media.iter());
-            for (_, key) in media.into_iter().flatten().flat_map(|medium| &medium.keys) {
-                add(key);
-            }
+            add(key);
         }
         keys
     }
@@ -277,7 +286,17 @@ impl<'a> Descriptions<'a> {
             }
         }
         let keys = self.keys(agreed);
-        if !encodings.is_empty() || !keys.is_empty() {
+        let bytes = encodings
+            .iter()
+            .map(|it| size_of_val(it) + it.name.len() + it.parameters.len())
+            .chain(
+                keys.iter()
+                    .map(|it| size_of_val(it) + it.suite.len() + it.key.len()),
+            )
+            .sum::<usize>();
+        let given = self.given.get().saturating_add(bytes);
+        if bytes > 0 && given <= MAX_GIVEN_BYTES {
+            self.given.set(given);
             media.announced = Some(Box::new(Announced { encodings, keys }));
         }
     }

@@ -19,10 +19,10 @@ use overheard_ledger::{Body, Conversation, Hint, Record};
 /// Joins what conversations say of each other. Records that were only a guess and that nothing
 /// confirms are taken out; the order of the others stays.
 pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
+    calls::merge(records, hints);
     let places = conversations(records);
     names::attach(records, hints, &places);
     announced::apply(records, hints, places);
-    calls::merge(records);
     legs::tie(records, hints);
     parts::apply(records, hints);
 }

@@ -177,6 +177,9 @@ impl Hint {
                     + text(&described.call)
                     + described.media.iter().map(of_media).sum::<usize>()
             }
+            HintBody::Step { call, step, .. } => {
+                text(call) + size_of_val(&**step) + OVERHEAD + text(&step.what)
+            }
             HintBody::Tied { call, by } => {
                 let (Tie::Session(other) | Tie::Call(other) | Tie::ReferredBy(other)) = by;
                 text(call) + text(other)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{Encoding, Endpoint, MediaKey, Time};
+use crate::{CallStep, Encoding, Endpoint, MediaKey, Time};
 
 /// Stands in a sentence for the server of its conversation: judging puts in the best known name and
 /// the address.
@@ -93,6 +93,15 @@ pub enum HintBody {
     },
     /// A party of a call describes its media: what it takes to decode them, beside [`HintBody::Expect`].
     Described(Box<Description>),
+    /// A step of a call whose beginning this conversation did not hear: it was long ago, or went another way.
+    Step {
+        /// The call's id.
+        call: String,
+        /// The step.
+        step: Box<CallStep>,
+        /// Whether it ends the call.
+        ends: bool,
+    },
     /// A call may be a leg of another one.
     Tied {
         /// The call's id.

@@ -1,4 +1,4 @@
-use overheard_ledger::{CallStep, Time};
+use overheard_ledger::Time;
 
 use super::*;
 use crate::tests::endpoint;
@@ -31,7 +31,7 @@ fn record(state: CallState, start: u64, end: Option<u64>, steps: Vec<CallStep>) 
 }
 
 fn merged(mut records: Vec<Record>) -> Call {
-    merge(&mut records);
+    merge(&mut records, &[]);
     assert_eq!(records.len(), 1);
     match records.remove(0).body {
         Body::Call(call) => *call,
@@ -100,4 +100,38 @@ fn a_branch_that_fails_does_not_end_a_call_that_is_answered() {
         failed,
     ]);
     assert_eq!(call.reason.as_deref(), Some("486 Busy Here"));
+}
+
+#[test]
+fn a_call_ends_where_its_bye_is_heard_apart_from_its_beginning() {
+    let said = |call: &str, time| {
+        crate::tests::hint(
+            time,
+            HintBody::Step {
+                call: call.into(),
+                step: Box::new(step(time, "BYE")),
+                ends: true,
+            },
+        )
+    };
+    let mut records = vec![record(
+        CallState::Answered,
+        5,
+        None,
+        vec![step(5, "INVITE")],
+    )];
+    merge(
+        &mut records,
+        &[said("b", 8), said("a", 3), said("a", 9), said("a", 10)],
+    );
+    let Body::Call(call) = &records[0].body else {
+        panic!("no call")
+    };
+    assert_eq!((call.state, call.end), (CallState::Ended, Some(Time(9))));
+    let frames: Vec<u64> = call.steps.iter().map(|step| step.frame).collect();
+    assert_eq!(
+        frames,
+        [5, 9, 10],
+        "what is older than the call is none of its steps"
+    );
 }

@@ -35,6 +35,9 @@ const MAX_MESSAGES: usize = 1024;
 /// The most private addresses of one description that are told.
 const MAX_PRIVATE: usize = 4;
 
+/// The methods that are of use in calls only, once one is set up.
+const IN_CALLS: [&str; 5] = ["ACK", "BYE", "PRACK", "UPDATE", "REFER"];
+
 /// Hears the messages of one conversation.
 #[derive(Default)]
 pub(crate) struct Listener {
@@ -132,6 +135,8 @@ impl Listener {
                     followed.digits.push(digit);
                 }
             }
+        } else if IN_CALLS.contains(&method) && heard.in_dialog() {
+            self.elsewhere(&call_id, &heard, notes);
         }
         let request = (hash(&call_id), number);
         match start {
@@ -180,6 +185,17 @@ impl Listener {
             notes.hint(HintBody::Tied {
                 call: call_id.to_owned(),
                 by,
+            });
+        }
+    }
+
+    /// A step of a call whose beginning was not heard here. Which call that is only joining can know.
+    fn elsewhere(&mut self, call_id: &str, heard: &Heard<'_, '_>, notes: &mut Notes<'_>) {
+        if self.said.is_new(&(call_id, heard.transaction())) {
+            notes.hint(HintBody::Step {
+                call: call_id.to_owned(),
+                step: Box::new(heard.step(notes)),
+                ends: heard.start == Start::Request("BYE"),
             });
         }
     }
@@ -259,7 +275,7 @@ impl Listener {
         let description = Description::parse(body);
         if let Some(followed) = self.calls.get_mut(call_id) {
             if matches!(heard.start, Start::Request("INVITE" | "UPDATE")) {
-                followed.offered(party, description.holds());
+                followed.offered(heard, description.holds());
             }
             if !followed.is_new(hash(&(party, body))) {
                 return;

@@ -752,3 +752,38 @@ fn offer_and_answer_are_described_with_their_keys() {
     assert_eq!(described[0].media[0].keys[0].1.key.len(), 30);
     assert!(!format!("{:?} {}", heard.hints, heard.ledger()).contains("d0Rm"));
 }
+
+#[test]
+fn what_goes_on_elsewhere_is_hinted_with_the_call_that_it_is_of() {
+    let bye = || (true, tagged("BYE sip:y SIP/2.0", "2 BYE", "a", "y", "", ""));
+    let heard = over_datagrams(&[
+        bye(),
+        bye(),
+        (false, tagged("SIP/2.0 200 O", "2 BYE", "a", "y", "", "")),
+        // Of no dialog.
+        (true, tagged("BYE sip:y SIP/2.0", "3 BYE", "a", "", "", "")),
+    ]);
+    let steps: Vec<_> = heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Step { call, step, ends } => Some((call.as_str(), step.what.as_str(), *ends)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        steps,
+        [("fork-1", "BYE", true), ("fork-1", "200 OK (BYE)", false)]
+    );
+    assert!(calls(&heard).is_empty());
+}
+
+#[test]
+fn a_hold_is_counted_where_the_beginning_of_the_call_was_not_heard() {
+    let held = description("192.0.2.10", 4000, "a=inactive\r\n");
+    let heard = over_datagrams(&[
+        (true, tagged(INVITE, "5 INVITE", "a", "b", SDP, &held)),
+        (false, tagged("SIP/2.0 200 O", "5 INVITE", "a", "b", "", "")),
+    ]);
+    assert_eq!(calls(&heard)[0].holds, 1);
+}

@@ -4,7 +4,7 @@ use overheard_ledger::{Body, HintBody};
 use overheard_protocols::PROTOCOLS;
 use overheard_testkit::{Scene, hear};
 
-use crate::{Attack, client, count, datagrams, fill, stays_flat, stream, times};
+use crate::{Attack, client, count, datagrams, fill, server, stays_flat, stream, times};
 
 fn sip_headers(size: usize) -> Scene {
     let head = fill(size, |number| format!("Via: SIP/2.0/TCP h{number}\r\n"));
@@ -83,7 +83,72 @@ fn rtp_sources(size: usize) -> Scene {
     datagrams(4000, packets)
 }
 
+fn sip_goodbyes(size: usize) -> Scene {
+    let messages = fill(size, |number| {
+        format!(
+            "BYE sip:a@b SIP/2.0\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: {number}\r\nCSeq: 1 BYE\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    });
+    stream(5060, &[client(messages)], 1460)
+}
+
+fn sip_forks(size: usize) -> Scene {
+    // One call, and answers of ever more telephones.
+    let messages = fill(size, |number| {
+        format!(
+            "SIP/2.0 200 OK\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag={number}\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    });
+    stream(5060, &[client(messages)], 1460)
+}
+
+fn sip_lists(size: usize) -> Scene {
+    let list = "<sip:a@b>;reason=x,".repeat(2000);
+    let messages = fill(size, |number| {
+        format!(
+            "INVITE sip:a@b SIP/2.0\r\nFrom: <sip:a@b>\r\nTo: <sip:c@d>\r\nCall-ID: {number}\r\nCSeq: 1 INVITE\r\n\
+             Diversion: {list}\r\nHistory-Info: {list}\r\nContent-Length: 0\r\n\r\n"
+        )
+    });
+    stream(5060, &[client(messages)], 1460)
+}
+
+/// A WebSocket in which the server says this.
+fn websocket(said: Vec<u8>, segment: usize) -> Scene {
+    let asked = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n";
+    let agreed = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n";
+    stream(80, &[client(asked), server(agreed), server(said)], segment)
+}
+
+fn websocket_small_frames(size: usize) -> Scene {
+    websocket([0x81, 1, b'I'].repeat(size / 3), 1460)
+}
+
+fn websocket_fragments(size: usize) -> Scene {
+    // A message that may be one of SIP and never ends.
+    let mut said = vec![0x01, 7];
+    said.extend(b"INVITE ");
+    said.extend([0x00, 1, b'x'].repeat(size / 3));
+    websocket(said, 1460)
+}
+
+fn websocket_long_frames_in_bytes(size: usize) -> Scene {
+    let frame = [&[0x81, 126, 0xff, 0xff][..], &[b'A'; 0xffff]].concat();
+    websocket(frame.repeat(size / frame.len() + 1), 16)
+}
+
 const ATTACKS: &[(&str, Attack)] = &[
+    ("sip: goodbyes of unknown calls", sip_goodbyes),
+    ("sip: forks", sip_forks),
+    ("sip: lists in a field", sip_lists),
+    ("websocket: small frames", websocket_small_frames),
+    ("websocket: fragments", websocket_fragments),
+    (
+        "websocket: long frames in bytes",
+        websocket_long_frames_in_bytes,
+    ),
     ("sip: header lines", sip_headers),
     ("sip: header lines in bytes", sip_headers_in_bytes),
     ("sip: calls that never end", sip_calls_that_never_end),

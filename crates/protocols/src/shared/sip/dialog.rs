@@ -40,6 +40,42 @@ impl Heard<'_, '_> {
         (tag("From", "f"), tag("To", "t"))
     }
 
+    /// Whether it belongs to a dialog that exists already: the other party's tag is known.
+    pub(super) fn in_dialog(&self) -> bool {
+        self.tags().1 != hash("")
+    }
+
+    /// A number that it shares with its repetitions, and with no other message of the call.
+    pub(super) fn transaction(&self) -> u64 {
+        let said = match self.start {
+            Start::Request(method) => (method, 0),
+            Start::Response(code) => (self.method, code),
+        };
+        hash(&(self.side, said, self.number, self.tags()))
+    }
+
+    /// It as a step of its call.
+    pub(super) fn step(&self, notes: &Notes<'_>) -> CallStep {
+        // A method that nobody registered may be any word.
+        let method = if METHODS.contains(&self.method) {
+            self.method
+        } else {
+            "request"
+        };
+        let what = match self.start {
+            Start::Request(_) => method.to_owned(),
+            Start::Response(code @ 100..=199) if method == "INVITE" => with_reason(code),
+            Start::Response(code) => format!("{} ({method})", with_reason(code)),
+        };
+        CallStep {
+            frame: notes.frame(),
+            time: notes.now(),
+            source: notes.endpoint(self.side),
+            destination: notes.endpoint(self.side.other()),
+            what,
+        }
+    }
+
     /// Who says it: the tag of From in requests, of To in responses.
     pub(super) fn party(&self) -> u64 {
         let (from, to) = self.tags();
@@ -163,33 +199,11 @@ impl Followed {
         if self.call.steps.len() >= MAX_CALL_STEPS {
             return;
         }
-        let said = match heard.start {
-            Start::Request(method) => (method, 0),
-            Start::Response(code) => (heard.method, code),
-        };
-        let step = hash(&(heard.side, said, heard.number, heard.tags()));
-        if self.told.contains(&step) {
-            return;
+        let transaction = heard.transaction();
+        if !self.told.contains(&transaction) {
+            self.told.push(transaction);
+            self.call.steps.push(heard.step(notes));
         }
-        self.told.push(step);
-        // A method that nobody registered may be any word.
-        let method = if METHODS.contains(&heard.method) {
-            heard.method
-        } else {
-            "request"
-        };
-        let what = match heard.start {
-            Start::Request(_) => method.to_owned(),
-            Start::Response(code @ 100..=199) if method == "INVITE" => with_reason(code),
-            Start::Response(code) => format!("{} ({method})", with_reason(code)),
-        };
-        self.call.steps.push(CallStep {
-            frame: notes.frame(),
-            time: notes.now(),
-            source: notes.endpoint(heard.side),
-            destination: notes.endpoint(heard.side.other()),
-            what,
-        });
     }
 
     fn invited(&mut self, heard: &Heard<'_, '_>, notes: &Notes<'_>) {
@@ -280,10 +294,13 @@ impl Followed {
 
     /// Whoever offers a description in a call that goes on may put it on hold, or take it back (RFC 3264
     /// section 8.4).
-    pub(super) fn offered(&mut self, party: u64, holds: bool) {
+    pub(super) fn offered(&mut self, heard: &Heard<'_, '_>, holds: bool) {
+        let party = heard.party();
+        // A call whose beginning was not heard goes on where an INVITE knows both parties.
+        let goes_on = self.call.answer.is_some() || (heard.method == "INVITE" && heard.in_dialog());
         let holder = self.holders.iter().position(|&known| known == party);
         match (holder, holds) {
-            (None, true) if self.call.answer.is_some() && self.holders.len() < MAX_DIALOGS => {
+            (None, true) if goes_on && self.holders.len() < MAX_DIALOGS => {
                 self.holders.push(party);
                 self.call.holds = self.call.holds.saturating_add(1);
             }
