@@ -11,9 +11,10 @@ use overheard_join::join;
 use overheard_judge::judge;
 use overheard_ledger::{Accounts, Body, Capture, Finding, Hint, Opened, Record, Rule, Time};
 use overheard_protocols::PROTOCOLS;
+use overheard_sound::{Sounds, Spool};
 use overheard_source::Captures;
-use overheard_tap::Keys;
 use overheard_tap::limits::MAX_SECRETS;
+use overheard_tap::{Keys, Recorder};
 
 /// All rules: of every protocol, and the general ones.
 pub fn rules() -> Vec<&'static Rule> {
@@ -29,7 +30,12 @@ pub struct Ledger {
     /// The owner's own view, where keys were given: what is inside sealed conversations. The record
     /// `opened` comes first. None of it is in `records`.
     pub opened: Vec<Record>,
+    /// The calls that a tap could hear, and their sound.
+    pub sounds: Sounds,
 }
+
+/// The part of the memory that recorded packets of media may take: a sixteenth, apart from what `follow` takes.
+const SOUND: usize = 16;
 
 /// Listens to captures as one, with `keys` as [`listen_with`] says; `begin` is told the size of the input and
 /// `progress` the position in it, in bytes. Once `stop` is set, no more is read, and the ledger is that of what was heard until then.
@@ -76,20 +82,34 @@ pub fn listen_with(
         keys.read(&captures.secrets());
         Arc::new(keys)
     });
+    let spool = Arc::new(Spool::new(options.memory / SOUND));
+    let recorder: Arc<dyn Recorder> = spool.clone();
     let aids = Aids {
         keys: keys.clone(),
-        recorder: None,
+        recorder: Some(recorder),
     };
     let mut heard = follow_with(captures, PROTOCOLS, options, aids, progress)?;
     let mut records = std::mem::take(&mut heard.records);
     join_all(&mut records, &mut heard.hints);
+    let sounds = Sounds::hear(
+        spool,
+        &mut records,
+        &heard.hints,
+        options.reveal,
+        options.threads,
+    );
+    heard.notices.extend_from_slice(sounds.notices());
     let inside = std::mem::take(&mut heard.opened);
     let opened = keys.map_or(Vec::new(), |keys| opened(inside, &keys, &records, options));
     let findings = judge(&records, &heard.hints, &rules(), options.threads);
     records.extend(findings);
     sort(&mut records);
     records.insert(0, capture_record(captures, heard, &records));
-    let ledger = Ledger { records, opened };
+    let ledger = Ledger {
+        records,
+        opened,
+        sounds,
+    };
     debug_assert!(ledger.conserves(), "payload bytes are lost");
     Ok(ledger)
 }

@@ -110,31 +110,46 @@ impl Spool {
         lock(&self.log).problem.as_ref().map(io::Error::to_string)
     }
 
-    /// Plays a stream back: gives every packet with the time of its arrival, in the order of arrival, until
-    /// `hear` answers `false`. One block is in memory at a time.
-    ///
-    /// # Errors
-    /// Where the temporary file cannot be read.
-    pub fn play(
-        &self,
-        stream: &SoundStream,
-        mut hear: impl FnMut(Time, &[u8]) -> bool,
-    ) -> io::Result<()> {
-        for lane in &self.lanes {
-            let lane = lock(lane);
-            let Some(kept) = lane.streams.get(stream) else {
-                continue;
-            };
-            let mut block = Vec::new();
-            for place in &kept.blocks {
-                self.fetch(*place, &mut block)?;
-                if !each_packet(&block, &mut hear) {
-                    return Ok(());
-                }
-            }
-            each_packet(&kept.latest, &mut hear);
+    /// Plays a stream back from its beginning.
+    pub fn play(&self, stream: SoundStream) -> Playback<'_> {
+        let lane = self
+            .lanes
+            .iter()
+            .position(|lane| lock(lane).streams.contains_key(&stream));
+        Playback {
+            spool: self,
+            stream,
+            lane,
+            next_block: 0,
+            block: Vec::new(),
+            place: 0,
         }
-        Ok(())
+    }
+
+    /// Fetches a block of a stream, by its number; that behind the last one is what is still in memory. `false` where there are no more.
+    fn block(
+        &self,
+        lane: usize,
+        stream: &SoundStream,
+        number: usize,
+        into: &mut Vec<u8>,
+    ) -> io::Result<bool> {
+        let Some(lane) = self.lanes.get(lane) else {
+            return Ok(false);
+        };
+        let lane = lock(lane);
+        let Some(kept) = lane.streams.get(stream) else {
+            return Ok(false);
+        };
+        if let Some(place) = kept.blocks.get(number) {
+            let place = *place;
+            drop(lane);
+            self.fetch(place, into)?;
+            return Ok(true);
+        }
+        into.clear();
+        into.extend_from_slice(&kept.latest);
+        Ok(number == kept.blocks.len())
     }
 
     /// Writes a block at the end of the file.
@@ -299,23 +314,53 @@ fn split(block: &[u8]) -> Option<(Time, &[u8], &[u8])> {
     Some((Time(u64::from_le_bytes(*time)), packet, rest))
 }
 
-fn each_packet(mut block: &[u8], hear: &mut impl FnMut(Time, &[u8]) -> bool) -> bool {
-    while let Some((time, packet, rest)) = split(block) {
-        if !hear(time, packet) {
-            return false;
-        }
+fn count(mut block: &[u8]) -> u64 {
+    let mut packets = 0;
+    while let Some((_, _, rest)) = split(block) {
+        packets += 1;
         block = rest;
     }
-    true
+    packets
 }
 
-fn count(block: &[u8]) -> u64 {
-    let mut packets = 0;
-    each_packet(block, &mut |_, _| {
-        packets += 1;
-        true
-    });
-    packets
+/// The packets of a stream, in the order of their arrival. One block of them is in memory at a time.
+#[derive(Debug)]
+pub struct Playback<'a> {
+    spool: &'a Spool,
+    stream: SoundStream,
+    lane: Option<usize>,
+    next_block: usize,
+    block: Vec<u8>,
+    /// Where in the block the next packet is.
+    place: usize,
+}
+
+impl Playback<'_> {
+    /// The next packet, header and all, with the time of its arrival; `None` behind the last.
+    ///
+    /// # Errors
+    /// Where the temporary file cannot be read.
+    pub fn next(&mut self) -> io::Result<Option<(Time, &[u8])>> {
+        let Some(lane) = self.lane else {
+            return Ok(None);
+        };
+        while self.place >= self.block.len() {
+            let (number, stream) = (self.next_block, self.stream);
+            if !self.spool.block(lane, &stream, number, &mut self.block)? {
+                self.lane = None;
+                return Ok(None);
+            }
+            self.next_block += 1;
+            self.place = 0;
+        }
+        let unplayed = self.block.get(self.place..).unwrap_or_default();
+        let Some((time, packet, _)) = split(unplayed) else {
+            self.lane = None;
+            return Ok(None);
+        };
+        self.place += PREFIX + packet.len();
+        Ok(Some((time, packet)))
+    }
 }
 
 #[cfg(test)]

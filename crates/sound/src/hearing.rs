@@ -1,0 +1,211 @@
+//! Hears all streams that were recorded, and writes into the records what was said in them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use foldhash::{HashMap, HashMapExt, HashSet};
+use overheard_ledger::{Body, Exposure, Masked, Media, Record, Reveal, Time};
+use overheard_tap::SoundStream;
+
+use crate::dtmf::pressed;
+use crate::encoding::Encodings;
+use crate::listening::Listening;
+use crate::player::{Player, Score};
+use crate::spool::Spool;
+
+/// What was heard of a stream.
+pub(crate) struct Heard {
+    /// Its record.
+    pub(crate) record: usize,
+    pub(crate) score: Score,
+    /// From when to when there was sound, and the best of its rates.
+    pub(crate) sound: Option<(Time, Time, u32)>,
+    speech_seconds: f64,
+    loudness: Vec<u8>,
+    digits: String,
+    opened: u64,
+    unopened: u64,
+    /// Whether the recorded packets could not be read.
+    pub(crate) failed: bool,
+}
+
+/// Hears all streams of the records, at most `threads` at once, in the order of their records.
+pub(crate) fn hear_all(spool: &Spool, records: &[Record], threads: usize) -> Vec<Heard> {
+    let scores = scores(spool, records);
+    let next = AtomicUsize::new(0);
+    let heard = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((record, seconds, score)) = scores.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let one = hear(spool, *record, *seconds, score);
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(one);
+        }
+    };
+    if threads <= 1 || scores.len() <= 1 {
+        work();
+    } else {
+        std::thread::scope(|scope| {
+            for _ in 0..threads.min(scores.len()) {
+                scope.spawn(work);
+            }
+        });
+    }
+    let mut heard = heard.into_inner().unwrap_or_else(PoisonError::into_inner);
+    heard.sort_by_key(|one| one.record);
+    heard
+}
+
+/// The streams that may be heard, with the places and the seconds of their records.
+fn scores(spool: &Spool, records: &[Record]) -> Vec<(usize, f64, Score)> {
+    let recorded: HashSet<SoundStream> = spool.streams().into_iter().collect();
+    if recorded.is_empty() {
+        return Vec::new();
+    }
+    let mut scores: Vec<(usize, f64, Score)> = Vec::new();
+    let mut by_stream: HashMap<SoundStream, usize> = HashMap::new();
+    for (place, record) in records.iter().enumerate() {
+        let (Some(conversation), Body::Media(media)) = (record.conversation, &record.body) else {
+            continue;
+        };
+        let Some(stream) =
+            stream_of(conversation, media).filter(|stream| recorded.contains(stream))
+        else {
+            continue;
+        };
+        let keys = match &media.announced {
+            Some(announced) => announced.keys.clone(),
+            None => Vec::new(),
+        };
+        let sealed = match media.protection.as_str() {
+            "dtls-srtp" | "zrtp" => continue,
+            "sdes" | "sdes-in-clear" if keys.is_empty() => continue,
+            "none" => false,
+            _ => !keys.is_empty(),
+        };
+        let encodings = Encodings::of(media);
+        if !encodings.worth_playing() {
+            continue;
+        }
+        let score = Score {
+            stream,
+            encodings,
+            keys,
+            sealed,
+        };
+        // A stream that was written down twice is heard once, with the longer record.
+        match by_stream.get(&stream).and_then(|at| scores.get_mut(*at)) {
+            Some(known) if known.1 < media.seconds => *known = (place, media.seconds, score),
+            Some(_) => {}
+            None => {
+                by_stream.insert(stream, scores.len());
+                scores.push((place, media.seconds, score));
+            }
+        }
+    }
+    scores
+}
+
+/// The recorded stream that a record is about.
+pub(crate) fn stream_of(conversation: u64, media: &Media) -> Option<SoundStream> {
+    let ssrc = u32::from_str_radix(media.ssrc.strip_prefix("0x")?, 16).ok()?;
+    Some(SoundStream {
+        conversation,
+        source: media.source,
+        ssrc,
+    })
+}
+
+fn hear(spool: &Spool, record: usize, seconds: f64, score: &Score) -> Heard {
+    let mut player = Player::new(spool, score);
+    let mut listening = Listening::new(seconds);
+    let failed = loop {
+        match player.next() {
+            Ok(Some(piece)) => listening.hear(&piece),
+            Ok(None) => break false,
+            Err(_) => break true,
+        }
+    };
+    let (opened, unopened) = player.opened();
+    let sound = listening.start.zip(player.end());
+    Heard {
+        record,
+        score: score.clone(),
+        sound: sound.map(|(start, end)| (start, end, listening.best_rate)),
+        speech_seconds: listening.speech_seconds(),
+        loudness: listening.loudness(),
+        digits: pressed(&player.events.digits, &listening.tones.digits),
+        opened,
+        unopened,
+        failed,
+    }
+}
+
+/// Writes what was heard into the records.
+pub(crate) fn write_down(heard: &[Heard], records: &mut [Record], reveal: Reveal) {
+    let mut dialled: HashMap<String, &str> = HashMap::new();
+    let mut sealed: HashSet<u64> = HashSet::default();
+    let mut opened: HashSet<u64> = HashSet::default();
+    for one in heard {
+        let Some(Body::Media(media)) = records.get_mut(one.record).map(|record| &mut record.body)
+        else {
+            continue;
+        };
+        if one.sound.is_some() {
+            media.speech_seconds = Some(one.speech_seconds);
+            media.loudness.clone_from(&one.loudness);
+        }
+        if !one.digits.is_empty() {
+            media.digits = Some(Masked::new(&one.digits, reveal));
+            if let Some(call) = &media.call_id {
+                let most = dialled.entry(call.clone()).or_default();
+                if most.len() < one.digits.len() {
+                    *most = &one.digits;
+                }
+            }
+        }
+        if one.opened > 0 && media.protection != "sdes-in-clear" {
+            "sdes-in-clear".clone_into(&mut media.protection);
+            opened.insert(one.score.stream.conversation);
+        } else if one.opened == 0 && one.unopened > 0 && media.protection == "sdes-in-clear" {
+            "sdes".clone_into(&mut media.protection);
+            sealed.insert(one.score.stream.conversation);
+        }
+    }
+    expose(records, &opened, &sealed);
+    for record in records {
+        if let Body::Call(call) = &mut record.body
+            && call.digits.is_none()
+            && let Some(digits) = dialled.get(&call.call_id)
+        {
+            call.digits = Some(Masked::new(digits, reveal));
+        }
+    }
+}
+
+/// Corrects the exposure of conversations whose tags proved another protection.
+fn expose(records: &mut [Record], opened: &HashSet<u64>, sealed: &HashSet<u64>) {
+    if opened.is_empty() && sealed.is_empty() {
+        return;
+    }
+    let mut open: HashSet<u64> = opened.clone();
+    for record in records.iter() {
+        if let (Some(id), Body::Media(media)) = (record.conversation, &record.body)
+            && matches!(media.protection.as_str(), "none" | "sdes-in-clear")
+        {
+            open.insert(id);
+        }
+    }
+    for record in records {
+        if let Body::Conversation(conversation) = &mut record.body {
+            let id = conversation.id;
+            if opened.contains(&id) {
+                conversation.exposure = Exposure::Open;
+            } else if sealed.contains(&id) && !open.contains(&id) {
+                conversation.exposure = Exposure::Unknown;
+            }
+        }
+    }
+}
