@@ -1,5 +1,8 @@
 //! Packets of media, kept until all has been heard: a little of each stream in memory, the rest in a temporary
 //! file that has no name and whose key ends with the process.
+//!
+//! What lies in the file is found from the end of each stream on: every block says where the one before it is, so that
+//! memory does not grow with the length of a call.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -18,10 +21,15 @@ pub const MAX_SPOOL: u64 = 16 << 30;
 const LANES: usize = 16;
 /// Bytes of a stream that are written to the file together.
 const BLOCK: usize = 4096;
-/// The most streams that a lane keeps. Where there are more, those that hardly began make room.
+/// Bytes of a block that say where the one before it is.
+const LINK: usize = 12;
+/// Streams that are written to the file together where memory runs short.
+const TOGETHER: usize = 64;
+/// The most streams that a lane keeps, and how many it keeps however little memory there is. Where there are more, those
+/// that hardly began make room; of those that are turned away, a quarter as many pass before it is tried again: looking
+/// takes time.
 const MAX_STREAMS: usize = 16_384;
-/// Streams that are turned away before it is looked again whether some can make room: looking takes time.
-const PATIENCE: u64 = MAX_STREAMS as u64 / 4;
+const MIN_STREAMS: usize = 64;
 /// A stream with fewer packets hardly began: most likely it is no media at all.
 const BEGUN: u64 = 4;
 /// Bytes before each packet: its time and its length.
@@ -34,6 +42,8 @@ pub struct Spool {
     log: Mutex<Log>,
     /// Bytes that the streams of a lane may hold in memory.
     in_memory: usize,
+    /// The most streams that a lane keeps.
+    max_streams: usize,
     /// Bytes that a lane may write.
     in_file: u64,
 }
@@ -41,8 +51,11 @@ pub struct Spool {
 #[derive(Debug, Default)]
 struct Lane {
     streams: HashMap<SoundStream, Kept>,
-    /// Bytes in memory.
+    /// Bytes of memory that the packets take, and bytes of packets in them.
     held: usize,
+    waiting: usize,
+    /// What is on its way to the file.
+    leaving: Vec<u8>,
     written: u64,
     set_aside: u64,
     /// Packets of streams for which there was no room.
@@ -52,8 +65,9 @@ struct Lane {
 /// What is kept of a stream.
 #[derive(Debug, Default)]
 struct Kept {
-    blocks: Vec<Block>,
-    /// What comes after the blocks.
+    /// The last block of it in the file.
+    last: Option<Block>,
+    /// What comes after that.
     latest: Vec<u8>,
     packets: u64,
 }
@@ -71,6 +85,8 @@ struct Log {
     file: Option<File>,
     key: [u8; 32],
     end: u64,
+    /// Whether the file's own position is its end.
+    at_end: bool,
     problem: Option<io::Error>,
 }
 
@@ -83,9 +99,12 @@ impl Spool {
                 file: None,
                 key: [0; 32],
                 end: 0,
+                at_end: true,
                 problem: None,
             }),
             in_memory: memory / LANES,
+            max_streams: (memory / LANES / 2 / size_of::<(SoundStream, Kept)>())
+                .clamp(MIN_STREAMS, MAX_STREAMS),
             in_file: MAX_SPOOL / LANES as u64,
         }
     }
@@ -120,47 +139,53 @@ impl Spool {
             spool: self,
             stream,
             lane,
-            next_block: 0,
+            ahead: None,
             block: Vec::new(),
+            in_memory: false,
             place: 0,
         }
     }
 
-    /// Fetches a block of a stream, by its number; that behind the last one is what is still in memory. `false` where there are no more.
-    fn block(
-        &self,
-        lane: usize,
-        stream: &SoundStream,
-        number: usize,
-        into: &mut Vec<u8>,
-    ) -> io::Result<bool> {
-        let Some(lane) = self.lanes.get(lane) else {
-            return Ok(false);
-        };
-        let lane = lock(lane);
-        let Some(kept) = lane.streams.get(stream) else {
-            return Ok(false);
-        };
-        if let Some(place) = kept.blocks.get(number) {
-            let place = *place;
-            drop(lane);
-            self.fetch(place, into)?;
-            return Ok(true);
+    /// The blocks of a stream, the last one first.
+    fn blocks(&self, lane: usize, stream: &SoundStream) -> io::Result<Vec<Block>> {
+        let last = self
+            .lanes
+            .get(lane)
+            .and_then(|lane| lock(lane).streams.get(stream)?.last);
+        let mut blocks = Vec::new();
+        let mut link = Vec::new();
+        let mut next = last;
+        while let Some(place) = next {
+            blocks.push(place);
+            let start = Block {
+                length: LINK as u32,
+                ..place
+            };
+            self.fetch(start, &mut link)?;
+            // Blocks are only ever written behind those before them: it comes to an end.
+            next = Block::linked(&link).filter(|before| before.start < place.start);
         }
-        into.clear();
-        into.extend_from_slice(&kept.latest);
-        Ok(number == kept.blocks.len())
+        Ok(blocks)
     }
 
-    /// Writes a block at the end of the file.
-    fn store(&self, block: &mut [u8]) -> Option<Block> {
-        let length = u32::try_from(block.len()).ok()?;
+    /// What of a stream is still in memory.
+    fn latest(&self, lane: usize, stream: &SoundStream, into: &mut Vec<u8>) {
+        into.clear();
+        if let Some(lane) = self.lanes.get(lane)
+            && let Some(kept) = lock(lane).streams.get(stream)
+        {
+            into.extend_from_slice(&kept.latest);
+        }
+    }
+
+    /// Writes blocks of these lengths at the end of the file; gives where they begin.
+    fn store(&self, blocks: &mut [u8], lengths: &[usize]) -> Option<u64> {
         let mut log = lock(&self.log);
         if log.problem.is_some() {
             return None;
         }
-        match log.append(block) {
-            Ok(start) => Some(Block { start, length }),
+        match log.append(blocks, lengths) {
+            Ok(start) => Some(start),
             Err(problem) => {
                 log.problem = Some(problem);
                 None
@@ -178,13 +203,38 @@ impl Spool {
         };
         file.seek(SeekFrom::Start(place.start))?;
         file.read_exact(into)?;
+        log.at_end = false;
         seal(&key, place.start, into);
         Ok(())
     }
 }
 
+impl Block {
+    /// What the block behind it says of it.
+    fn link(block: Option<Block>) -> [u8; LINK] {
+        let mut link = [0; LINK];
+        if let Some(block) = block
+            && let Some((start, length)) = link.split_first_chunk_mut()
+        {
+            *start = block.start.to_le_bytes();
+            length.copy_from_slice(&block.length.to_le_bytes());
+        }
+        link
+    }
+
+    /// The block that a link tells of; `None` where it tells of none.
+    fn linked(link: &[u8]) -> Option<Block> {
+        let (start, rest) = link.split_first_chunk()?;
+        let block = Block {
+            start: u64::from_le_bytes(*start),
+            length: u32::from_le_bytes(*rest.first_chunk()?),
+        };
+        (block.length > 0).then_some(block)
+    }
+}
+
 impl Log {
-    fn append(&mut self, block: &mut [u8]) -> io::Result<u64> {
+    fn append(&mut self, blocks: &mut [u8], lengths: &[usize]) -> io::Result<u64> {
         let start = self.end;
         let file = match &mut self.file {
             Some(file) => file,
@@ -193,10 +243,21 @@ impl Log {
                 self.file.insert(tempfile::tempfile()?)
             }
         };
-        seal(&self.key, start, block);
-        file.seek(SeekFrom::Start(start))?;
-        file.write_all(block)?;
-        self.end += block.len() as u64;
+        let mut place = start;
+        let mut rest = &mut *blocks;
+        for &length in lengths {
+            let (block, behind) = rest.split_at_mut(length.min(rest.len()));
+            seal(&self.key, place, block);
+            place += block.len() as u64;
+            rest = behind;
+        }
+        if !self.at_end {
+            file.seek(SeekFrom::Start(start))?;
+        }
+        // Where this fails, nothing is written any more.
+        file.write_all(blocks)?;
+        self.at_end = true;
+        self.end = place;
         Ok(start)
     }
 }
@@ -221,84 +282,137 @@ impl Recorder for Spool {
             lane.set_aside += 1;
             return;
         };
-        if lane.streams.len() >= MAX_STREAMS && !lane.streams.contains_key(&stream) {
-            if lane.turned_away.is_multiple_of(PATIENCE) {
-                lane.make_room();
+        if lane.streams.len() >= self.max_streams && !lane.streams.contains_key(&stream) {
+            if lane.turned_away.is_multiple_of(self.max_streams as u64 / 4) {
+                lane.make_room(self.max_streams);
             }
-            if lane.streams.len() >= MAX_STREAMS {
+            if lane.streams.len() >= self.max_streams {
                 lane.turned_away += 1;
                 lane.set_aside += 1;
                 return;
             }
         }
-        let cost = (PREFIX + packet.len()) as u64;
-        if lane.written + lane.held as u64 + cost > self.in_file {
+        let cost = PREFIX + packet.len();
+        if lane.written + (lane.waiting + cost) as u64 > self.in_file {
             lane.set_aside += 1;
             return;
         }
         let kept = lane.streams.entry(stream).or_default();
+        let before = kept.latest.capacity();
         kept.packets += 1;
-        kept.latest.extend(time.0.to_le_bytes());
-        kept.latest.extend(length.to_le_bytes());
-        kept.latest.extend(packet);
+        kept.push(time, length, packet);
         let is_full = kept.latest.len() >= BLOCK;
-        lane.held += PREFIX + packet.len();
+        let grown = kept.latest.capacity() - before;
+        lane.held += grown;
+        lane.waiting += cost;
         if is_full {
-            self.write_out(&mut lane, &stream);
-        } else if lane.held > self.in_memory {
-            // Rare: only with more streams at once than there are blocks in memory.
-            let longest = lane
-                .streams
-                .iter()
-                .max_by_key(|(stream, kept)| (kept.latest.len(), **stream))
-                .map(|(stream, _)| *stream);
-            if let Some(longest) = longest {
-                self.write_out(&mut lane, &longest);
-            }
+            self.write_out(&mut lane, &[stream], false);
+        }
+        if lane.held > self.in_memory {
+            self.relieve(&mut lane);
         }
     }
 }
 
+impl Kept {
+    /// Adds a packet; the room for it grows by doubling, but not beyond a block.
+    fn push(&mut self, time: Time, length: u16, packet: &[u8]) {
+        let cost = PREFIX + packet.len();
+        let needed = self.latest.len() + cost;
+        if needed > self.latest.capacity() {
+            let room = (2 * self.latest.capacity()).min(BLOCK + cost).max(needed);
+            self.latest.reserve_exact(room - self.latest.len());
+        }
+        self.latest.extend(time.0.to_le_bytes());
+        self.latest.extend(length.to_le_bytes());
+        self.latest.extend(packet);
+    }
+}
+
 impl Spool {
-    /// Moves what a stream holds in memory to the file.
-    fn write_out(&self, lane: &mut Lane, stream: &SoundStream) {
-        let Some(kept) = lane.streams.get_mut(stream) else {
-            return;
-        };
-        let mut block = std::mem::take(&mut kept.latest);
-        lane.held = lane.held.saturating_sub(block.len());
-        let packets = count(&block);
-        match self.store(&mut block) {
-            Some(place) => {
-                kept.blocks.push(place);
-                lane.written += block.len() as u64;
+    /// Writes out the streams that take more than others, and gives their memory back: more than half of what is held,
+    /// so that looking through all of them is rare.
+    fn relieve(&self, lane: &mut Lane) {
+        let average = lane.held / lane.streams.len().max(1);
+        let mut large: Vec<SoundStream> = lane
+            .streams
+            .iter()
+            .filter(|(_, kept)| kept.latest.capacity() > average / 2)
+            .map(|(stream, _)| *stream)
+            .collect();
+        large.sort_unstable();
+        for streams in large.chunks(TOGETHER) {
+            self.write_out(lane, streams, true);
+        }
+        lane.leaving = Vec::new();
+    }
+
+    /// Moves what these streams hold in memory to the file, and gives back the memory where it is to be left.
+    fn write_out(&self, lane: &mut Lane, streams: &[SoundStream], leave: bool) {
+        let mut blocks = std::mem::take(&mut lane.leaving);
+        blocks.clear();
+        let mut lengths = [0; TOGETHER];
+        for (stream, length) in streams.iter().zip(&mut lengths) {
+            let Some(kept) = lane.streams.get(stream) else {
+                continue;
+            };
+            if !kept.latest.is_empty() {
+                *length = LINK + kept.latest.len();
+                blocks.extend(Block::link(kept.last));
+                blocks.extend(&kept.latest);
             }
-            None => {
+        }
+        let mut start = match blocks.is_empty() {
+            true => None,
+            false => self.store(&mut blocks, &lengths),
+        };
+        for (stream, length) in streams.iter().zip(lengths) {
+            let Some(kept) = lane.streams.get_mut(stream) else {
+                continue;
+            };
+            if let Some(place) = &mut start
+                && let Ok(size @ 1..) = u32::try_from(length)
+            {
+                kept.last = Some(Block {
+                    start: *place,
+                    length: size,
+                });
+                *place += length as u64;
+                lane.written += length as u64;
+            } else {
+                let packets = count(&kept.latest);
                 kept.packets = kept.packets.saturating_sub(packets);
                 lane.set_aside += packets;
             }
+            lane.waiting = lane.waiting.saturating_sub(kept.latest.len());
+            kept.latest.clear();
+            if leave {
+                lane.held = lane.held.saturating_sub(kept.latest.capacity());
+                kept.latest = Vec::new();
+            }
         }
-        block.clear();
-        kept.latest = block;
+        lane.leaving = blocks;
     }
 }
 
 impl Lane {
     /// Forgets the streams that hardly began. Where that are few, the next try is a while off.
-    fn make_room(&mut self) {
+    fn make_room(&mut self, max_streams: usize) {
         let before = self.streams.len();
-        let (mut held, mut forgotten) = (0, 0);
+        let (mut held, mut waiting, mut forgotten) = (0, 0, 0);
         self.streams.retain(|_, kept| {
             let stays = kept.packets >= BEGUN;
             if !stays {
-                held += kept.latest.len();
+                held += kept.latest.capacity();
+                waiting += kept.latest.len();
                 forgotten += kept.packets;
             }
             stays
         });
         self.held = self.held.saturating_sub(held);
+        self.waiting = self.waiting.saturating_sub(waiting);
         self.set_aside += forgotten;
-        self.turned_away += u64::from(before - self.streams.len() < MAX_STREAMS / 4);
+        self.turned_away += u64::from(before - self.streams.len() < max_streams / 4);
     }
 }
 
@@ -329,8 +443,11 @@ pub struct Playback<'a> {
     spool: &'a Spool,
     stream: SoundStream,
     lane: Option<usize>,
-    next_block: usize,
+    /// The blocks that come, the next one last; `None` before the first.
+    ahead: Option<Vec<Block>>,
     block: Vec<u8>,
+    /// Whether the block is what was still in memory, behind which nothing comes.
+    in_memory: bool,
     /// Where in the block the next packet is.
     place: usize,
 }
@@ -345,13 +462,25 @@ impl Playback<'_> {
             return Ok(None);
         };
         while self.place >= self.block.len() {
-            let (number, stream) = (self.next_block, self.stream);
-            if !self.spool.block(lane, &stream, number, &mut self.block)? {
-                self.lane = None;
-                return Ok(None);
-            }
-            self.next_block += 1;
+            let ahead = match &mut self.ahead {
+                Some(ahead) => ahead,
+                None => self.ahead.insert(self.spool.blocks(lane, &self.stream)?),
+            };
             self.place = 0;
+            match ahead.pop() {
+                Some(next) => {
+                    self.spool.fetch(next, &mut self.block)?;
+                    self.place = LINK;
+                }
+                None if self.in_memory => {
+                    self.lane = None;
+                    return Ok(None);
+                }
+                None => {
+                    self.in_memory = true;
+                    self.spool.latest(lane, &self.stream, &mut self.block);
+                }
+            }
         }
         let unplayed = self.block.get(self.place..).unwrap_or_default();
         let Some((time, packet, _)) = split(unplayed) else {
