@@ -270,7 +270,10 @@ fn legs_are_folded_into_the_call_that_they_are_of() {
         speaking(media(1, beyond, Some("one"), "none"), 10.0),
         at(2.0),
     );
-    records.push(Record { conversation: Some(2), ..copy });
+    records.push(Record {
+        conversation: Some(2),
+        ..copy
+    });
     let calls = objects(&records);
     assert_eq!(calls.len(), 1);
     let call = &calls[0];
