@@ -90,7 +90,7 @@ fn speaking(media: Media, seconds: f64) -> Media {
     Media {
         speech_seconds: Some(seconds),
         loudness: vec![0, 30, 100, 255],
-        jitter_ms: Some(3.14),
+        jitter_ms: Some(3.12),
         ..media
     }
 }
