@@ -5,6 +5,7 @@ mod cli;
 mod interrupt;
 mod output;
 mod progress;
+mod save;
 mod tables;
 
 use std::io::{IsTerminal, StdoutLock, Write};
@@ -97,8 +98,19 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
         .map(|path| Page::new(path, &args.input.captures))
         .transpose()?;
     let heard = hear(&args.input)?;
-    let report = Report::new(&heard.ledger.records).with_opened(&heard.ledger.opened);
-    let page = page.map_or(Ok(()), |page| page.write(report.html().as_bytes()));
+    let sounds = &heard.ledger.sounds;
+    let mut report = calls::with_sides(Report::new(&heard.ledger.records), sounds)
+        .with_opened(&heard.ledger.opened);
+    let mut recorded = Ok(());
+    if page.is_some() && args.input.reveal {
+        match calls::recordings(&report, sounds) {
+            Ok(recordings) => report = report.with_recordings(recordings),
+            Err(error) => recorded = Err(error),
+        }
+    }
+    let page = page
+        .map_or(Ok(()), |page| page.write(report.html().as_bytes()))
+        .and(recorded);
     // What was learned is not lost with the page.
     let printed = print(&report, args.format).context(STANDARD_OUTPUT);
     match (page, printed) {

@@ -25,6 +25,9 @@ const PASSWORDS: [&str; 7] = [
     "harbour-ro",
 ];
 
+/// What is dialled during a call of the demo.
+const DIGITS: &str = "447190";
+
 fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/office.pcapng")
 }
@@ -131,6 +134,8 @@ fn no_output_holds_a_secret_unless_it_is_revealed() {
         vec!["report", "--html", page.to_str().unwrap()],
         vec!["report", "--format", "json"],
         vec!["report", "--format", "markdown"],
+        vec!["calls"],
+        vec!["calls", "--json"],
     ] {
         let mut args = args;
         let demo = demo_text();
@@ -146,6 +151,8 @@ fn no_output_holds_a_secret_unless_it_is_revealed() {
         for password in PASSWORDS {
             assert!(!output.contains(password), "{password} is shown");
         }
+        assert!(!output.contains(DIGITS), "keys pressed in a call are shown");
+        assert!(!output.contains("data:audio"), "a call can be listened to");
     }
 }
 

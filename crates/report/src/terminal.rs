@@ -80,7 +80,11 @@ impl Report<'_> {
         writeln!(out)?;
         let hint = "overheard explain RULE says why a finding matters (its rule stands in parentheses); \
                     --html FILE writes a page with remedies, evidence, conversations and a timeline.";
-        paragraph(out, hint, 0, style)
+        paragraph(out, hint, 0, style)?;
+        match self.talks.is_empty() {
+            true => Ok(()),
+            false => paragraph(out, "overheard calls lists the calls.", 0, style),
+        }
     }
 
     fn write_findings(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -307,6 +307,11 @@ impl<'a> Report<'a> {
             .sum()
     }
 
+    /// The best known name of a host.
+    pub(crate) fn host_name(&self, address: IpAddr) -> Option<&'a str> {
+        self.names.get(&address).copied()
+    }
+
     /// A host by its best known name, with its address.
     pub(crate) fn host(&self, address: IpAddr) -> String {
         match self.names.get(&address) {

@@ -3,6 +3,7 @@
 //! For tests only: it stops at the first surprise. A [`Scene`] is a small capture in the making;
 //! [`hear`] lets protocols hear a capture through the real following of conversations.
 
+pub mod age;
 mod kept;
 mod packets;
 mod scene;

@@ -94,10 +94,21 @@ fn pages(ledger: &Ledger) {
     report
         .terminal(&mut terminal, style)
         .expect("memory takes all");
-    let terminal = String::from_utf8(terminal).expect("the report is UTF-8");
+    let mut calls = Vec::new();
+    report.calls(&mut calls, style).expect("memory takes all");
+    let [terminal, calls] =
+        [terminal, calls].map(|page| String::from_utf8(page).expect("the report is UTF-8"));
     let json = report.json();
     serde_json::from_str::<serde_json::Value>(&json).expect("the report is JSON");
-    for page in [terminal, report.html(), report.markdown(), json] {
+    let pages = [
+        terminal,
+        calls,
+        report.calls_json(),
+        report.html(),
+        report.markdown(),
+        json,
+    ];
+    for page in pages {
         let control = page.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(control, None, "a page holds a control character");
     }

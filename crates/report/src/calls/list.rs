@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::words::{codecs, minutes, quality};
 use super::{Stream, Talk};
 use crate::escape::{columns, json as inert_json, visible};
+use crate::opened::{HEADING, NOTE};
 use crate::terminal::{Style, paragraph, wrap};
 use crate::{Report, words};
 
@@ -32,6 +33,18 @@ impl Report<'_> {
         for line in wrap(&text, 0, style.columns()) {
             writeln!(out, "{}", style.paint("1", &line))?;
         }
+        self.write_calls(out, style)?;
+        if let Some(opened) = &self.opened
+            && !opened.report.talks.is_empty()
+        {
+            writeln!(out, "\n{}", style.paint("1", HEADING))?;
+            paragraph(out, NOTE, 0, style)?;
+            opened.report.write_calls(out, style)?;
+        }
+        Ok(())
+    }
+
+    fn write_calls(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         if self.talks.is_empty() {
             return Ok(());
         }
@@ -107,9 +120,17 @@ impl Report<'_> {
     /// The calls as NDJSON: one object a line. `docs/calls.md` tells what its fields mean. They are added to and never renamed.
     pub fn calls_json(&self) -> String {
         let mut lines = String::new();
-        for (number, talk) in (1_u64..).zip(&self.talks) {
-            lines.push_str(&inert_json(&self.call_object(number, talk).to_string()));
-            lines.push('\n');
+        let inside = self.opened.as_ref().map(|opened| &opened.report);
+        for (report, opened) in [(Some(self), false), (inside, true)] {
+            let Some(report) = report else { continue };
+            for (number, talk) in (1_u64..).zip(&report.talks) {
+                let mut object = report.call_object(number, talk);
+                if let (true, Value::Object(fields)) = (opened, &mut object) {
+                    fields.insert("opened".to_owned(), Value::Bool(true));
+                }
+                lines.push_str(&inert_json(&object.to_string()));
+                lines.push('\n');
+            }
         }
         lines
     }

@@ -90,7 +90,7 @@ fn speaking(media: Media, seconds: f64) -> Media {
     Media {
         speech_seconds: Some(seconds),
         loudness: vec![0, 30, 100, 255],
-        jitter_ms: Some(3.14),
+        jitter_ms: Some(3.12),
         ..media
     }
 }
@@ -270,7 +270,10 @@ fn legs_are_folded_into_the_call_that_they_are_of() {
         speaking(media(1, beyond, Some("one"), "none"), 10.0),
         at(2.0),
     );
-    records.push(Record { conversation: Some(2), ..copy });
+    records.push(Record {
+        conversation: Some(2),
+        ..copy
+    });
     let calls = objects(&records);
     assert_eq!(calls.len(), 1);
     let call = &calls[0];

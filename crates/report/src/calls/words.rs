@@ -36,8 +36,11 @@ impl Hearing {
     }
 }
 
-/// A length of time as a clock shows it: `0:25`, `3:12`, `1:02:05`.
+/// A length of time as a clock shows it: `<0:01`, `0:25`, `3:12`, `1:02:05`.
 pub(crate) fn minutes(seconds: f64) -> String {
+    if seconds > 0.0 && seconds < 0.5 {
+        return "<0:01".to_owned();
+    }
     let whole = seconds.round().max(0.0) as u64;
     let (minutes, seconds) = (whole / 60, whole % 60);
     match minutes {
@@ -205,6 +208,7 @@ impl Talk<'_> {
         };
         let plain = match call.state {
             CallState::Attempted => "no answer seen",
+            CallState::Ringing if call.ringing.is_some() => "no answer seen",
             CallState::Ringing => "rang, no answer seen",
             CallState::Cancelled => "given up by the caller",
             CallState::Failed => "refused or failed",

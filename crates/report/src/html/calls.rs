@@ -63,7 +63,7 @@ impl Report<'_> {
                     (self.player(number))
                     (streams(talk, &told))
                 }
-                (ladder::drawing(number, talk, &|address| self.host(address)))
+                (ladder::drawing(number, talk, &|address| self.host_name(address)))
             }
         }
     }
@@ -92,6 +92,8 @@ fn row(number: u64, talk: &Talk<'_>) -> Markup {
 
 /// What was sent in a call, direction by direction.
 fn streams(talk: &Talk<'_>, told: &[Stream<'_>]) -> Markup {
+    let mut ordered = told.to_vec();
+    ordered.sort_by_key(|stream| stream.side);
     let head = heads(&[
         "Who speaks",
         "From",
@@ -104,7 +106,7 @@ fn streams(talk: &Talk<'_>, told: &[Stream<'_>]) -> Markup {
         "Exposure",
     ]);
     let body = html! {
-        @for stream in told.iter().take(MAX_STREAMS) {
+        @for stream in ordered.iter().take(MAX_STREAMS) {
             @let media = stream.media;
             tr {
                 td { (stream.side.name()) }

@@ -22,7 +22,7 @@ const HEAD: usize = 22;
 /// Units of the drawing: where the columns begin and how wide all are, where the rungs begin, and how high one is.
 const LEFT: f64 = 190.0;
 const LENGTH: f64 = 700.0;
-const TOP: f64 = 44.0;
+const TOP: f64 = 54.0;
 const RUNG: f64 = 28.0;
 
 /// What happened between two parties.
@@ -52,7 +52,11 @@ impl Rung<'_> {
 }
 
 /// The ladder of a call and the same as a table; nothing where nothing was said in it.
-pub(super) fn drawing(number: u64, talk: &Talk<'_>, host: &dyn Fn(IpAddr) -> String) -> Markup {
+pub(super) fn drawing<'n>(
+    number: u64,
+    talk: &Talk<'_>,
+    name_of: &dyn Fn(IpAddr) -> Option<&'n str>,
+) -> Markup {
     let rungs = rungs(talk);
     if rungs.is_empty() {
         return html! {};
@@ -85,10 +89,6 @@ pub(super) fn drawing(number: u64, talk: &Talk<'_>, host: &dyn Fn(IpAddr) -> Str
         .collect();
     let left_out = rungs.len() - drawn.len();
     let height = TOP + RUNG * (drawn.len() as f64 + 0.5);
-    let name = |endpoint: Endpoint| match endpoint.port {
-        0 => host(endpoint.ip),
-        _ => words::endpoint(endpoint),
-    };
     let (title, desc) = (format!("ladder-{number}"), format!("ladder-{number}-desc"));
     html! {
         figure {
@@ -105,8 +105,14 @@ pub(super) fn drawing(number: u64, talk: &Talk<'_>, host: &dyn Fn(IpAddr) -> Str
                     }
                     @for (place, one) in parties.iter().enumerate() {
                         @let x = LEFT + apart * place as f64;
-                        text.party x=(place_of(x)) y="22" text-anchor="middle" { (clipped(&name(*one), HEAD)) title { (visible(&name(*one))) } }
-                        line.grid x1=(place_of(x)) x2=(place_of(x)) y1="30" y2=(height) {}
+                        @match name_of(one.ip) {
+                            Some(name) => {
+                                text.party x=(place_of(x)) y="18" text-anchor="middle" { (clipped(name, HEAD)) title { (visible(name)) } }
+                                text.tick x=(place_of(x)) y="34" text-anchor="middle" { (words::endpoint(*one)) }
+                            }
+                            None => text.party x=(place_of(x)) y="34" text-anchor="middle" { (words::endpoint(*one)) },
+                        }
+                        line.grid x1=(place_of(x)) x2=(place_of(x)) y1="42" y2=(height) {}
                     }
                     @for (at, (rung, from, to)) in drawn.iter().enumerate() {
                         (self::rung(rung, *from, *to, TOP + RUNG * (at as f64 + 1.0)))
