@@ -192,8 +192,8 @@ pub(crate) fn pressed(events: &[Digit], tones: &[Digit]) -> String {
                 && tone.start.since(event.end) <= NEAR
         })
     };
-    let mut all: Vec<&Digit> = tones.iter().filter(|tone| !told(tone)).collect();
-    all.extend(events);
+    let mut all: Vec<&Digit> = events.iter().collect();
+    all.extend(tones.iter().filter(|tone| !told(tone)));
     all.sort_by_key(|digit| digit.start);
     all.iter().take(MAX_DIGITS).map(|digit| digit.key).collect()
 }

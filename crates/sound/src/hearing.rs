@@ -13,6 +13,9 @@ use crate::listening::Listening;
 use crate::player::{Player, Score};
 use crate::spool::Spool;
 
+/// Seconds of all streams up to which each is listened to from moment to moment; beyond, voices are looked for in a part of the time: it takes most of the work.
+const THOROUGH: f64 = 7200.0;
+
 /// What was heard of a stream.
 pub(crate) struct Heard {
     /// Its record.
@@ -32,12 +35,14 @@ pub(crate) struct Heard {
 /// Hears all streams of the records, at most `threads` at once, in the order of their records.
 pub(crate) fn hear_all(spool: &Spool, records: &[Record], threads: usize) -> Vec<Heard> {
     let scores = scores(spool, records);
+    let all: f64 = scores.iter().map(|(_, seconds, _)| seconds).sum();
+    let thorough = all <= THOROUGH;
     let next = AtomicUsize::new(0);
     let heard = Mutex::new(Vec::new());
     let work = || {
         while let Some((record, seconds, score)) = scores.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            let one = hear(spool, *record, *seconds, score);
+            let one = hear(spool, *record, *seconds, score, thorough);
             heard
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -118,9 +123,9 @@ pub(crate) fn stream_of(conversation: u64, media: &Media) -> Option<SoundStream>
     })
 }
 
-fn hear(spool: &Spool, record: usize, seconds: f64, score: &Score) -> Heard {
+fn hear(spool: &Spool, record: usize, seconds: f64, score: &Score, thorough: bool) -> Heard {
     let mut player = Player::new(spool, score);
-    let mut listening = Listening::new(seconds);
+    let mut listening = Listening::new(seconds, thorough);
     let failed = loop {
         match player.next() {
             Ok(Some(piece)) => listening.hear(&piece),

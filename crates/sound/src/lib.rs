@@ -22,6 +22,7 @@ mod resample;
 mod sealing;
 mod spool;
 mod srtp;
+mod voice;
 mod wav;
 
 pub use call::{

@@ -5,20 +5,11 @@ use overheard_ledger::Time;
 use crate::dtmf::{RATE as TONE_RATE, Tones};
 use crate::player::Piece;
 use crate::resample::Resampler;
+use crate::voice::{RATE as VOICE_RATE, Voices};
 
 /// The most parts that loudness is told in, and the shortest of them in nanoseconds.
 const MAX_PARTS: usize = 240;
 const SHORTEST_PART: u64 = 20_000_000;
-/// What the detector of voice hears: samples a second, and at a time.
-const VOICE_RATE: u32 = 16_000;
-const VOICE_FRAME: usize = 256;
-/// Milliseconds of a frame.
-const VOICE_FRAME_MS: u64 = 16;
-/// From which score on it is a voice.
-const VOICE: f32 = 0.5;
-/// Frames without a sample that is louder are silence, whatever the detector would say: 58 dB below full scale.
-const SILENT: u16 = 40;
-
 /// Listens to a stream.
 pub(crate) struct Listening {
     /// Samples a second of the piece before, and the highest that there was.
@@ -28,18 +19,16 @@ pub(crate) struct Listening {
     /// Nanoseconds of a part, and the loudest sample of each.
     part: u64,
     loudest: Vec<u16>,
-    voice: Box<earshot::Detector>,
     for_voice: Resampler,
-    frame: Vec<i16>,
-    voiced: u64,
+    voices: Voices,
     for_tones: Resampler,
     heard: Vec<i16>,
     pub(crate) tones: Tones,
 }
 
 impl Listening {
-    /// To a stream of so many seconds.
-    pub(crate) fn new(seconds: f64) -> Listening {
+    /// To a stream of so many seconds; `thorough` where there are not very many of them.
+    pub(crate) fn new(seconds: f64, thorough: bool) -> Listening {
         let length = (seconds.max(0.0) * 1e9) as u64;
         let part = (length / MAX_PARTS as u64 + 1).max(SHORTEST_PART);
         let parts = usize::try_from(length / part)
@@ -52,10 +41,8 @@ impl Listening {
             start: None,
             part,
             loudest: vec![0; parts],
-            voice: earshot::Detector::default_boxed(),
             for_voice: Resampler::new(1, 1),
-            frame: Vec::new(),
-            voiced: 0,
+            voices: Voices::new(thorough),
             for_tones: Resampler::new(1, 1),
             heard: Vec::new(),
             tones: Tones::default(),
@@ -72,8 +59,8 @@ impl Listening {
             self.for_tones = Resampler::new(piece.rate, TONE_RATE);
         }
         self.measure(piece.start.since(start), piece.samples);
-        self.for_voice.hear(piece.samples, &mut self.frame);
-        self.voices();
+        self.for_voice.hear(piece.samples, self.voices.inlet());
+        self.voices.listen();
         self.heard.clear();
         self.for_tones.hear(piece.samples, &mut self.heard);
         self.tones.hear(piece.start, piece.follows, &self.heard);
@@ -92,19 +79,9 @@ impl Listening {
         }
     }
 
-    fn voices(&mut self) {
-        let mut frames = self.frame.chunks_exact(VOICE_FRAME);
-        for frame in frames.by_ref() {
-            let score = self.voice.predict_i16(frame);
-            self.voiced += u64::from(score >= VOICE && peak(frame) > SILENT);
-        }
-        let rest = frames.remainder().len();
-        self.frame.drain(..self.frame.len() - rest);
-    }
-
     /// Seconds of speech.
-    pub(crate) fn speech_seconds(&self) -> f64 {
-        (self.voiced * VOICE_FRAME_MS) as f64 / 1000.0
+    pub(crate) fn speech_seconds(&mut self) -> f64 {
+        self.voices.seconds()
     }
 
     /// The loudest sample of each part, 0 to 100.

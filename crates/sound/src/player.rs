@@ -109,7 +109,7 @@ impl<'a> Player<'a> {
             if let Some(next) = self.order.take() {
                 return Ok(Some(next));
             }
-            let Some((time, bytes)) = self.playback.next()? else {
+            let Some((time, bytes)) = self.playback.next_packet()? else {
                 self.order.end();
                 return Ok(self.order.take());
             };
@@ -236,6 +236,3 @@ fn open(
         payload,
     })
 }
-
-#[cfg(test)]
-mod tests;

@@ -457,7 +457,7 @@ impl Playback<'_> {
     ///
     /// # Errors
     /// Where the temporary file cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<(Time, &[u8])>> {
+    pub fn next_packet(&mut self) -> io::Result<Option<(Time, &[u8])>> {
         let Some(lane) = self.lane else {
             return Ok(None);
         };

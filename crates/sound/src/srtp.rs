@@ -293,4 +293,4 @@ impl Unsealing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

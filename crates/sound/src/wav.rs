@@ -191,6 +191,3 @@ pub(crate) fn write(
         truncated: all > frames,
     })
 }
-
-#[cfg(test)]
-mod tests;

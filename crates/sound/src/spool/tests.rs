@@ -20,7 +20,7 @@ fn packet(stream: u32, number: u64) -> Vec<u8> {
 fn played(spool: &Spool, of: &SoundStream) -> Vec<(u64, Vec<u8>)> {
     let mut heard = Vec::new();
     let mut playback = spool.play(*of);
-    while let Some((time, packet)) = playback.next().unwrap() {
+    while let Some((time, packet)) = playback.next_packet().unwrap() {
         heard.push((time.0, packet.to_vec()));
     }
     heard
