@@ -22,6 +22,7 @@ registry::protocols! {
     llmnr,
     managesieve,
     mdns,
+    mgcp,
     mysql,
     nbns,
     nntp,

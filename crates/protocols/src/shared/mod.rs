@@ -9,6 +9,8 @@ pub(crate) mod auth_params;
 pub(crate) mod base64;
 #[allow(dead_code)]
 pub(crate) mod ber;
+#[allow(unused_macros, unused_imports, dead_code)]
+pub(crate) mod call_book;
 #[allow(dead_code)]
 pub(crate) mod certificate;
 #[allow(dead_code)]
