@@ -35,6 +35,7 @@ registry::protocols! {
     rdp,
     rtcp,
     rtp,
+    sccp,
     sip,
     smtp,
     snmp,
