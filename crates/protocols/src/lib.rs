@@ -16,6 +16,7 @@ registry::protocols! {
     gquic,
     http,
     http2,
+    iax2,
     ike,
     imap,
     ldap,
