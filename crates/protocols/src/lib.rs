@@ -14,6 +14,7 @@ registry::protocols! {
     dtls,
     ftp,
     gquic,
+    h323,
     http,
     http2,
     iax2,
