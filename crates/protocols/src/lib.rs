@@ -37,6 +37,7 @@ registry::protocols! {
     rdp,
     rtcp,
     rtp,
+    rtsp,
     sccp,
     sip,
     smtp,
