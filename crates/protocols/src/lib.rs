@@ -46,6 +46,7 @@ registry::protocols! {
     ssdp,
     ssh,
     stun,
+    t38,
     telnet,
     tftp,
     tls,
