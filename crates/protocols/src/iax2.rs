@@ -4,6 +4,8 @@
 //! Voice passes in frames that have no number of their own, only a time. What was lost is therefore not known, and packets are handed on
 //! for decoding as RTP whose sequence numbers count the frames that came.
 
+mod frame;
+
 use std::collections::BTreeMap;
 
 use overheard_ledger::{
@@ -14,17 +16,19 @@ use overheard_tap::{
     Step,
 };
 
-use crate::shared::call_book::{CallBook, call_rules, party, shortened};
+use crate::shared::call_book::{CallBook, call_rules, party};
 use crate::shared::hex::hex;
 use crate::shared::sasl::{crackable_heard, password_heard};
+
+use frame::{
+    Full, HEAD, codec, element, elements, full, iax, kind, number, text, trunked, whole_time,
+};
 
 #[cfg(test)]
 mod tests;
 
 /// The most call numbers of both sides that are kept in mind; the one heard of longest ago makes room.
 const MAX_LEGS: usize = 1024;
-/// The most information elements of a frame that are looked at.
-const MAX_ELEMENTS: usize = 64;
 /// The most logins of one conversation that are written down.
 const MAX_LOGINS: usize = 256;
 /// The most frames of one trunk frame.
@@ -32,9 +36,6 @@ const MAX_TRUNKED: usize = 512;
 
 /// The port (RFC 5456 section 10).
 const PORT: u16 = 4569;
-
-/// Bytes of the head of a full frame (RFC 5456 section 8.1.1).
-const HEAD: usize = 12;
 
 /// The protocol's entry in the registry.
 pub static PROTOCOL: Protocol = Protocol {
@@ -93,132 +94,6 @@ static RULES: &[Rule] = &[
     },
 ];
 
-/// Types of full frames (RFC 5456 section 8.2).
-mod kind {
-    pub(super) const DTMF: u8 = 1;
-    pub(super) const VOICE: u8 = 2;
-    pub(super) const CONTROL: u8 = 4;
-    pub(super) const IAX: u8 = 6;
-    /// The highest that is in use: the beginning of a key press.
-    pub(super) const LAST: u8 = 12;
-}
-
-/// IAX control frames (RFC 5456 section 8.4).
-mod iax {
-    pub(super) const NEW: u8 = 1;
-    pub(super) const HANGUP: u8 = 5;
-    pub(super) const REJECT: u8 = 6;
-    pub(super) const ACCEPT: u8 = 7;
-    pub(super) const AUTHREQ: u8 = 8;
-    pub(super) const AUTHREP: u8 = 9;
-    pub(super) const REGREQ: u8 = 13;
-    pub(super) const REGACK: u8 = 15;
-    pub(super) const REGREJ: u8 = 16;
-    /// The highest that is in use: CALLTOKEN (RFC 5457).
-    pub(super) const LAST: u8 = 40;
-}
-
-/// Information elements (RFC 5456 section 8.6).
-mod element {
-    pub(super) const CALLED_NUMBER: u8 = 1;
-    pub(super) const CALLING_NUMBER: u8 = 2;
-    pub(super) const CALLING_ANI: u8 = 3;
-    pub(super) const CALLING_NAME: u8 = 4;
-    pub(super) const USERNAME: u8 = 6;
-    pub(super) const PASSWORD: u8 = 7;
-    pub(super) const FORMAT: u8 = 9;
-    pub(super) const VERSION: u8 = 11;
-    pub(super) const DNID: u8 = 13;
-    pub(super) const MD5_RESULT: u8 = 16;
-    pub(super) const RSA_RESULT: u8 = 17;
-    pub(super) const CAUSE: u8 = 22;
-    pub(super) const CAUSE_CODE: u8 = 42;
-    pub(super) const ENCRYPTION: u8 = 43;
-}
-
-/// A full frame (RFC 5456 section 8.1.1).
-struct Full<'a> {
-    source: u16,
-    destination: u16,
-    repeated: bool,
-    timestamp: u32,
-    outbound: u8,
-    kind: u8,
-    /// The subclass; for voice the bit of the format.
-    subclass: u32,
-    payload: &'a [u8],
-}
-
-fn full(bytes: &[u8]) -> Result<Full<'_>, Cut> {
-    let mut cursor = Cursor::new("iax2", bytes);
-    let wrong = cursor.wrong();
-    let source = cursor.u16()?;
-    let destination = cursor.u16()?;
-    let timestamp = cursor.u32()?;
-    let outbound = cursor.u8()?;
-    let _inbound = cursor.u8()?;
-    let kind = cursor.u8()?;
-    let subclass = cursor.u8()?;
-    let source = source & 0x7fff;
-    if !(1..=kind::LAST).contains(&kind) || source == 0 {
-        return Err(wrong);
-    }
-    // With the highest bit set the rest is the power of two.
-    let power = u32::from(subclass & 0x7f);
-    let subclass = match subclass & 0x80 {
-        0 => u32::from(subclass),
-        _ => 1_u32.checked_shl(power).unwrap_or_default(),
-    };
-    Ok(Full {
-        source,
-        destination: destination & 0x7fff,
-        repeated: destination & 0x8000 != 0,
-        timestamp,
-        outbound,
-        kind,
-        subclass,
-        payload: cursor.rest(),
-    })
-}
-
-impl Full<'_> {
-    fn is(&self, subclass: u8) -> bool {
-        self.kind == kind::IAX && self.subclass == u32::from(subclass)
-    }
-}
-
-/// The information elements of a frame; `None` where they do not fill it.
-fn elements(bytes: &[u8]) -> Option<Vec<(u8, &[u8])>> {
-    let mut cursor = Cursor::new("iax2 element", bytes);
-    let mut found = Vec::new();
-    while !cursor.is_empty() && found.len() < MAX_ELEMENTS {
-        let name = cursor.u8().ok()?;
-        let value = cursor.vector8("iax2 element").ok()?.rest();
-        found.push((name, value));
-    }
-    Some(found)
-}
-
-fn element<'a>(elements: &[(u8, &'a [u8])], name: u8) -> Option<&'a [u8]> {
-    elements
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| *value)
-}
-
-fn text(elements: &[(u8, &[u8])], name: u8) -> Option<String> {
-    let value = element(elements, name)?;
-    Some(shortened(&String::from_utf8_lossy(value))).filter(|text| !text.is_empty())
-}
-
-fn number(elements: &[(u8, &[u8])], name: u8) -> Option<u32> {
-    let value = element(elements, name)?;
-    let digits = value
-        .iter()
-        .fold(0, |sum, &byte| sum << 8 | u32::from(byte));
-    (value.len() <= 4).then_some(digits)
-}
-
 fn probe(sample: &Sample<'_>) -> Probe {
     let bytes = sample.first();
     if bytes.first().is_none_or(|first| first & 0x80 == 0) {
@@ -239,26 +114,6 @@ fn probe(sample: &Sample<'_>) -> Probe {
         Some(_) if sample.has_port(PORT) => Probe::Likely(60),
         _ => Probe::No,
     }
-}
-
-/// The payload type that RTP would have for a format, and the name of the codec (RFC 5456 section 8.7); 96 for those without
-/// a fixed one.
-fn codec(format: u32) -> Option<(u8, &'static str)> {
-    Some(match format {
-        0x1 => (4, "G723"),
-        0x2 => (3, "GSM"),
-        0x4 => (0, "PCMU"),
-        0x8 => (8, "PCMA"),
-        0x10 | 0x800 => (96, "G726-32"),
-        0x20 => (96, "IMA-ADPCM"),
-        0x40 => (96, "L16"),
-        0x80 => (7, "LPC"),
-        0x100 => (18, "G729"),
-        0x200 => (96, "speex"),
-        0x400 => (96, "iLBC"),
-        0x1000 => (9, "G722"),
-        _ => return None,
-    })
 }
 
 /// The voice of one side of a call.
@@ -816,30 +671,6 @@ impl Iax2 {
             voice.sequence = voice.sequence.wrapping_add(1);
             notes.keep_sound(notes.endpoint(side), voice.ssrc, &packet);
         }
-    }
-}
-
-/// One entry of a trunk frame: call number, time where it has one, and voice.
-fn trunked<'a>(cursor: &mut Cursor<'a>, timed: bool) -> Option<(u16, Option<u16>, &'a [u8])> {
-    let mut ahead = cursor.clone();
-    let (one, other) = (ahead.u16().ok()?, ahead.u16().ok()?);
-    let (source, length, time) = match timed {
-        true => (other, one, Some(ahead.u16().ok()?)),
-        false => (one, other, None),
-    };
-    let payload = ahead.take(usize::from(length)).ok()?;
-    *cursor = ahead;
-    Some((source, time, payload))
-}
-
-/// The time whose lower half this is, closest to the latest that is known.
-fn whole_time(latest: u32, lower: u16) -> u32 {
-    let [high, low, ..] = [latest >> 16, latest & 0xffff];
-    let time = high << 16 | u32::from(lower);
-    match u32::from(lower) {
-        lower if lower + 0x8000 < low => time.wrapping_add(0x1_0000),
-        lower if lower > low + 0x8000 && high > 0 => time.wrapping_sub(0x1_0000),
-        _ => time,
     }
 }
 

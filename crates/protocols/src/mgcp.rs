@@ -507,10 +507,11 @@ impl Mgcp {
                 line.rings = false;
                 line.dialled.clear();
             }
-            (_, Some(key)) if state.is_none_or(|state| state <= CallState::Ringing) => {
-                if line.dialled.len() < MAX_DIGITS {
-                    line.dialled.push(key);
-                }
+            (_, Some(key))
+                if line.dialled.len() < MAX_DIGITS
+                    && state.is_none_or(|state| state <= CallState::Ringing) =>
+            {
+                line.dialled.push(key);
             }
             _ => {}
         }

@@ -371,16 +371,17 @@ impl Rtsp {
                             };
                             self.session.announce(&pending.uri, &agreed, client, notes);
                         }
-                        "PLAY" | "RECORD" if !std::mem::replace(&mut self.watched, true) => {
-                            if !self.session.is_sealed() {
-                                let (host, target) = parts(&pending.uri);
-                                let path = target.split('?').next().unwrap_or_default();
-                                let host = host.unwrap_or("the camera");
-                                notes.observe(
-                                    "rtsp-stream",
-                                    format!("The {} of {host}{path}", self.session.kinds()),
-                                );
-                            }
+                        "PLAY" | "RECORD"
+                            if !std::mem::replace(&mut self.watched, true)
+                                && !self.session.is_sealed() =>
+                        {
+                            let (host, target) = parts(&pending.uri);
+                            let path = target.split('?').next().unwrap_or_default();
+                            let host = host.unwrap_or("the camera");
+                            notes.observe(
+                                "rtsp-stream",
+                                format!("The {} of {host}{path}", self.session.kinds()),
+                            );
                         }
                         _ => {}
                     }

@@ -164,34 +164,78 @@ fn message(bytes: &[u8]) -> Result<(u32, u32, &[u8]), Cut> {
     Ok((version, identifier, body))
 }
 
+/// Messages that make a conversation without doubt one of telephones and their call manager.
+const SURE: usize = 3;
+
+/// What the beginning of a side says: messages, whether all of them are of a call manager (or all of a telephone), and whether the
+/// bytes behind them can be one.
+struct Beginning {
+    messages: usize,
+    of_server: bool,
+    names_telephone: bool,
+}
+
+impl Beginning {
+    /// `Ok(None)` where nothing is said, or not enough; an error where the bytes are something else.
+    fn read(mut bytes: &[u8]) -> Result<Option<Beginning>, ()> {
+        let mut found: Option<Beginning> = None;
+        while found.as_ref().is_none_or(|found| found.messages < SURE) && !bytes.is_empty() {
+            let (identifier, body) = match message(bytes) {
+                Ok((_, identifier, body)) => (identifier, body),
+                Err(cut) if cut.needed > cut.had => break,
+                Err(_) => return Err(()),
+            };
+            let of_server = is_of_server(identifier);
+            let found = found.get_or_insert(Beginning {
+                messages: 0,
+                of_server,
+                names_telephone: false,
+            });
+            if identifier >= 0x8000 || found.of_server != of_server {
+                return Err(());
+            }
+            found.messages += 1;
+            let name = body.split(|&byte| byte == 0).next().unwrap_or_default();
+            found.names_telephone |= identifier == identifier::REGISTER
+                && body.len() >= 32
+                && name.len() >= 3
+                && name.iter().all(u8::is_ascii_graphic);
+            bytes = bytes.get(HEAD + 4 + body.len()..).unwrap_or_default();
+        }
+        Ok(found)
+    }
+}
+
 fn probe(sample: &Sample<'_>) -> Probe {
-    let bytes = sample.first();
-    let (identifier, body) = match message(bytes) {
-        Ok((_, identifier, body)) => (identifier, body),
-        Err(cut) if cut.needed > 0 && !sample.whole && sample.has_port(PORT) => return Probe::More,
-        Err(_) => return Probe::No,
+    let (Ok(client), Ok(server)) = (
+        Beginning::read(sample.client),
+        Beginning::read(sample.server),
+    ) else {
+        return Probe::No;
     };
-    let from_server = sample.client.is_empty();
-    if identifier >= 0x8000 || is_of_server(identifier) != from_server {
+    let sides = [(client, false), (server, true)];
+    let reversed = |(side, server): &(Option<Beginning>, bool)| {
+        side.as_ref().map(|side| side.of_server != *server)
+    };
+    let mut turned = sides.iter().filter_map(reversed);
+    let Some(first) = turned.next() else {
+        return match sample.has_port(PORT) && !sample.whole {
+            true => Probe::More,
+            false => Probe::No,
+        };
+    };
+    if turned.any(|other| other != first) {
         return Probe::No;
     }
-    let next = bytes.get(HEAD + 4 + body.len()..).unwrap_or_default();
-    if !next.is_empty() && message(next).is_err_and(|cut| cut.needed == 0) {
-        return Probe::No;
-    }
+    let said = || sides.iter().filter_map(|(side, _)| side.as_ref());
     // Small numbers in the right places are little; more messages, or the name of a telephone, are much.
-    let names = identifier == identifier::REGISTER
-        && body.len() >= 32
-        && body
-            .split(|&byte| byte == 0)
-            .next()
-            .is_some_and(|name| name.len() >= 3 && name.iter().all(u8::is_ascii_graphic));
-    if names {
-        return Probe::Sure;
-    }
-    match sample.has_port(PORT) {
-        true => Probe::Likely(60),
-        false => Probe::No,
+    let sure = said().any(|side| side.names_telephone)
+        || (sample.has_port(PORT) && said().map(|side| side.messages).sum::<usize>() >= SURE);
+    match (sure, first, sample.has_port(PORT)) {
+        (true, false, _) => Probe::Sure,
+        (true, true, _) => Probe::Reversed,
+        (false, false, true) => Probe::Likely(60),
+        _ => Probe::No,
     }
 }
 
@@ -384,7 +428,8 @@ impl Skinny {
                 self.parties(call, from, to, first_called, notes);
             }
             identifier::DIALED_NUMBER => {
-                let size = fields.0.len().checked_sub(8)?;
+                // One byte longer since version 18; the number of the line is not aligned then.
+                let size = if fields.0.len() > 24 + 8 { 25 } else { 24 };
                 let number = fields.text(size)??;
                 let _line = fields.number()?;
                 let call = fields.number()?;

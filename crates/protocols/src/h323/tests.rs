@@ -1,5 +1,6 @@
-use overheard_ledger::{Body, Call, HintBody};
-use overheard_testkit::{HeardScene, Scene, hear};
+use overheard_testkit::HeardScene;
+
+use crate::shared::scenes::{Said, call, heard_in, steps, voice};
 
 use super::*;
 
@@ -209,53 +210,12 @@ fn whole_call(with_numbers: bool) -> Vec<(bool, Vec<u8>)> {
     ]
 }
 
-fn heard_at(said: &[(bool, Vec<u8>)], segment: usize) -> HeardScene {
-    let mut scene = Scene::new();
-    scene.segment_size(segment);
-    let talk = scene.tcp(CALLER, CALLED);
-    for (caller, message) in said {
-        match caller {
-            true => scene.client(talk, message),
-            false => scene.server(talk, message),
-        }
-    }
-    scene.close(talk);
-    hear(&[&PROTOCOL], &scene.pcap())
+fn heard_at(said: &[Said], segment: usize) -> HeardScene {
+    heard_in(&PROTOCOL, Over::Stream, [CALLER, CALLED], said, segment)
 }
 
 fn heard(said: &[(bool, Vec<u8>)]) -> HeardScene {
     heard_at(said, 1460)
-}
-
-fn call(heard: &HeardScene) -> &Call {
-    let calls: Vec<&Call> = heard
-        .records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Call(call) => Some(&**call),
-            _ => None,
-        })
-        .collect();
-    let [call] = calls[..] else {
-        panic!("{calls:#?}")
-    };
-    call
-}
-
-fn voice(heard: &HeardScene) -> Vec<(String, Option<String>, Vec<(String, String)>)> {
-    heard
-        .hints
-        .iter()
-        .filter_map(|hint| match &hint.body {
-            HintBody::Expect {
-                endpoint,
-                protocol: "rtp",
-                label,
-                details,
-            } => Some((endpoint.to_string(), label.clone(), details.clone())),
-            _ => None,
-        })
-        .collect()
 }
 
 #[test]
@@ -269,9 +229,8 @@ fn a_call_is_told_by_its_numbers() {
     assert_eq!(call.reason, None);
     assert_eq!(call.digits.as_ref().unwrap().as_str(), "5#");
     assert!(call.start < call.ringing && call.ringing < call.answer && call.answer < call.end);
-    let steps: Vec<&str> = call.steps.iter().map(|step| step.what.as_str()).collect();
     assert_eq!(
-        steps,
+        steps(call),
         [
             "SETUP",
             "CALL PROCEEDING",

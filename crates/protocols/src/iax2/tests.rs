@@ -1,5 +1,7 @@
-use overheard_ledger::{Body, Call};
+use overheard_ledger::Body;
 use overheard_testkit::{HeardScene, Scene, hear};
+
+use crate::shared::scenes::{Said, call, calls, exposure, heard_in, steps};
 
 use super::*;
 
@@ -103,32 +105,8 @@ fn whole_call() -> Vec<(bool, Vec<u8>)> {
     said
 }
 
-fn heard(said: &[(bool, Vec<u8>)]) -> HeardScene {
-    let mut scene = Scene::new();
-    scene.step(10_000_000);
-    let talk = scene.udp(CALLER, EXCHANGE);
-    for (caller, message) in said {
-        match caller {
-            true => scene.client(talk, message),
-            false => scene.server(talk, message),
-        }
-    }
-    hear(&[&PROTOCOL], &scene.pcap())
-}
-
-fn call(heard: &HeardScene) -> &Call {
-    let calls: Vec<&Call> = heard
-        .records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Call(call) => Some(&**call),
-            _ => None,
-        })
-        .collect();
-    let [call] = calls[..] else {
-        panic!("{calls:#?}")
-    };
-    call
+fn heard(said: &[Said]) -> HeardScene {
+    heard_in(&PROTOCOL, Over::Datagram, [CALLER, EXCHANGE], said, 1460)
 }
 
 fn media(heard: &HeardScene) -> Vec<&Media> {
@@ -142,17 +120,6 @@ fn media(heard: &HeardScene) -> Vec<&Media> {
         .collect()
 }
 
-fn exposure(heard: &HeardScene) -> Exposure {
-    heard
-        .records
-        .iter()
-        .find_map(|record| match &record.body {
-            Body::Conversation(conversation) => Some(conversation.exposure),
-            _ => None,
-        })
-        .unwrap()
-}
-
 #[test]
 fn a_call_and_its_voice_are_told() {
     let heard = heard(&whole_call());
@@ -163,9 +130,8 @@ fn a_call_and_its_voice_are_told() {
     assert_eq!(call.reason, None);
     assert_eq!(call.digits.as_ref().unwrap().as_str(), "7");
     assert!(call.start < call.ringing && call.ringing < call.answer && call.answer < call.end);
-    let steps: Vec<&str> = call.steps.iter().map(|step| step.what.as_str()).collect();
     assert_eq!(
-        steps,
+        steps(call),
         [
             "NEW", "AUTHREQ", "AUTHREP", "ACCEPT", "ringing", "answer", "DTMF", "HANGUP"
         ]
@@ -179,7 +145,7 @@ fn a_call_and_its_voice_are_told() {
         assert_eq!(stream.call_id.as_deref(), Some(call.call_id.as_str()));
         assert!((0.9..1.1).contains(&stream.seconds), "{}", stream.seconds);
     }
-    assert_eq!(exposure(&heard), Exposure::Open);
+    assert_eq!(exposure(&heard), Some(Exposure::Open));
 }
 
 #[test]
@@ -251,7 +217,7 @@ fn what_is_encrypted_is_sealed_until_somebody_has_the_password() {
         said.push((false, [&[0, 23, 0, at][..], &[at; 160]].concat()));
     }
     let heard = heard(&said);
-    assert_eq!(exposure(&heard), Exposure::StolenKey);
+    assert_eq!(exposure(&heard), Some(Exposure::StolenKey));
     assert!(media(&heard).is_empty());
     let accounts = heard.records.iter().find_map(|record| match &record.body {
         Body::Conversation(conversation) => Some(conversation.accounts),
@@ -317,12 +283,7 @@ fn a_number_that_is_used_again_is_another_call() {
     });
     said.extend(again);
     let heard = heard(&said);
-    let calls = heard
-        .records
-        .iter()
-        .filter(|record| matches!(record.body, Body::Call(_)))
-        .count();
-    assert_eq!(calls, 2);
+    assert_eq!(calls(&heard).len(), 2);
     assert_eq!(media(&heard).len(), 4);
 }
 

@@ -1,10 +1,19 @@
-use overheard_ledger::{Body, Call, HintBody};
 use overheard_testkit::{HeardScene, Scene, hear};
+
+use crate::shared::scenes::{Said, call, calls, heard_in, steps, voice};
 
 use super::*;
 
 const AGENT: &str = "192.0.2.1:2727";
 const GATEWAY: &str = "192.0.2.20:2427";
+
+fn heard(said: &[(bool, String)]) -> HeardScene {
+    let said: Vec<Said> = said
+        .iter()
+        .map(|(agent, text)| (*agent, text.clone().into_bytes()))
+        .collect();
+    heard_in(&PROTOCOL, Over::Datagram, [AGENT, GATEWAY], &said, 1460)
+}
 
 fn description(port: u16) -> String {
     format!(
@@ -40,40 +49,10 @@ fn whole_call() -> Vec<(bool, String)> {
     ]
 }
 
-fn scene(said: &[(bool, String)]) -> Scene {
-    let mut scene = Scene::new();
-    let talk = scene.udp(AGENT, GATEWAY);
-    for (agent, message) in said {
-        match agent {
-            true => scene.client(talk, message.as_bytes()),
-            false => scene.server(talk, message.as_bytes()),
-        }
-    }
-    scene
-}
-
-fn heard(said: &[(bool, String)]) -> HeardScene {
-    hear(&[&PROTOCOL], &scene(said).pcap())
-}
-
-fn calls(heard: &HeardScene) -> Vec<&Call> {
-    heard
-        .records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Call(call) => Some(&**call),
-            _ => None,
-        })
-        .collect()
-}
-
 #[test]
 fn a_call_is_told_from_the_lifted_receiver_to_the_end() {
     let heard = heard(&whole_call());
-    let calls = calls(&heard);
-    let [call] = calls[..] else {
-        panic!("{calls:#?}")
-    };
+    let call = call(&heard);
     assert_eq!(call.protocol, "mgcp");
     assert_eq!(call.call_id, "A3C47F21456789F0");
     assert_eq!(call.from.as_deref(), Some("aaln/1@rgw.example"));
@@ -81,9 +60,8 @@ fn a_call_is_told_from_the_lifted_receiver_to_the_end() {
     assert_eq!(call.state, CallState::Ended);
     assert!(call.start < call.ringing && call.ringing < call.answer && call.answer < call.end);
     assert_eq!(call.digits.as_ref().unwrap().as_str(), "1234");
-    let steps: Vec<&str> = call.steps.iter().map(|step| step.what.as_str()).collect();
     assert_eq!(
-        steps,
+        steps(call),
         [
             "CRCX", "200", "RQNT", "NTFY", "200", "MDCX", "200", "NTFY", "200", "DLCX", "250"
         ]
@@ -93,26 +71,15 @@ fn a_call_is_told_from_the_lifted_receiver_to_the_end() {
 #[test]
 fn the_voice_is_announced_on_both_sides() {
     let heard = heard(&whole_call());
-    let mut expected: Vec<String> = heard
-        .hints
-        .iter()
-        .filter_map(|hint| match &hint.body {
-            HintBody::Expect {
-                endpoint,
-                protocol: "rtp",
-                label,
-                details,
-            } => {
-                assert_eq!(label.as_deref(), Some("A3C47F21456789F0"));
-                assert!(details.contains(&("0".into(), "PCMU".into())));
-                assert!(details.contains(&("protection".into(), "none".into())));
-                Some(endpoint.to_string())
-            }
-            _ => None,
-        })
-        .collect();
-    expected.sort();
-    assert_eq!(expected, ["192.0.2.20:1296", "192.0.2.20:3456"]);
+    let mut voice = voice(&heard);
+    voice.sort();
+    let places: Vec<&str> = voice.iter().map(|(place, ..)| place.as_str()).collect();
+    assert_eq!(places, ["192.0.2.20:1296", "192.0.2.20:3456"]);
+    for (_, label, details) in &voice {
+        assert_eq!(label.as_deref(), Some("A3C47F21456789F0"));
+        assert!(details.contains(&("0".into(), "PCMU".into())));
+        assert!(details.contains(&("protection".into(), "none".into())));
+    }
 }
 
 #[test]

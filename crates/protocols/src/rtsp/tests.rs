@@ -1,5 +1,7 @@
-use overheard_ledger::{Body, HintBody};
+use overheard_ledger::Body;
 use overheard_testkit::{HeardScene, Scene, hear};
+
+use crate::shared::scenes::{Said, heard_in, learned, voice};
 
 use super::*;
 
@@ -102,18 +104,8 @@ fn watched() -> Vec<(bool, Vec<u8>)> {
         .collect()
 }
 
-fn heard_at(said: &[(bool, Vec<u8>)], segment: usize) -> HeardScene {
-    let mut scene = Scene::new();
-    scene.segment_size(segment);
-    let talk = scene.tcp(VIEWER, CAMERA);
-    for (viewer, message) in said {
-        match viewer {
-            true => scene.client(talk, message),
-            false => scene.server(talk, message),
-        }
-    }
-    scene.close(talk);
-    hear(&[&PROTOCOL], &scene.pcap())
+fn heard_at(said: &[Said], segment: usize) -> HeardScene {
+    heard_in(&PROTOCOL, Over::Stream, [VIEWER, CAMERA], said, segment)
 }
 
 fn heard(said: &[(bool, Vec<u8>)]) -> HeardScene {
@@ -130,22 +122,6 @@ fn requests(heard: &HeardScene) -> Vec<(String, Option<u16>)> {
                 let target = request.target.clone().unwrap_or_default();
                 Some((format!("{} {target}", request.method), request.status))
             }
-            _ => None,
-        })
-        .collect()
-}
-
-fn rtp(heard: &HeardScene) -> Vec<(String, Vec<(String, String)>)> {
-    heard
-        .hints
-        .iter()
-        .filter_map(|hint| match &hint.body {
-            HintBody::Expect {
-                endpoint,
-                protocol: "rtp",
-                details,
-                ..
-            } => Some((endpoint.to_string(), details.clone())),
             _ => None,
         })
         .collect()
@@ -170,8 +146,8 @@ fn requests_are_written_with_their_answers() {
 
 #[test]
 fn media_are_announced_with_their_codecs() {
-    let rtp = rtp(&heard(&watched()));
-    let places: Vec<&str> = rtp.iter().map(|(place, _)| place.as_str()).collect();
+    let rtp = voice(&heard(&watched()));
+    let places: Vec<&str> = rtp.iter().map(|(place, ..)| place.as_str()).collect();
     assert_eq!(
         places,
         [
@@ -181,7 +157,7 @@ fn media_are_announced_with_their_codecs() {
             "192.0.2.81:6258"
         ]
     );
-    let has = |at: usize, name: &str, value: &str| rtp[at].1.contains(&(name.into(), value.into()));
+    let has = |at: usize, name: &str, value: &str| rtp[at].2.contains(&(name.into(), value.into()));
     assert!(has(0, "96", "H264") && has(0, "media", "video") && has(0, "protection", "none"));
     assert!(has(2, "8", "PCMA") && has(2, "media", "audio"));
 }
@@ -220,18 +196,10 @@ fn logins_are_told_and_whether_they_were_taken() {
 
 #[test]
 fn what_is_watched_is_found() {
-    let found = |heard: &HeardScene| {
-        heard.hints.iter().find_map(|hint| match &hint.body {
-            HintBody::Observed { rule, learns } => Some((*rule, learns.clone())),
-            _ => None,
-        })
-    };
+    let found = |heard: &HeardScene| learned(heard, "rtsp-stream");
     assert_eq!(
         found(&heard(&watched())),
-        Some((
-            "rtsp-stream",
-            "The pictures and sound of camera.example/1".to_owned()
-        ))
+        Some("The pictures and sound of camera.example/1".to_owned())
     );
     let sealed: Vec<(bool, Vec<u8>)> = watched()
         .into_iter()

@@ -1,5 +1,6 @@
-use overheard_ledger::{Body, Call, HintBody};
 use overheard_testkit::{HeardScene, Scene, hear};
+
+use crate::shared::scenes::{Said, call, calls, heard_in, voice};
 
 use super::*;
 
@@ -58,8 +59,9 @@ fn whole_call() -> Vec<(bool, Vec<u8>)> {
         info.extend(text.bytes());
         info.push(0);
     }
-    let mut dialled = field("307", 28);
+    let mut dialled = field("307", 25);
     dialled.extend(numbers(&[1, 4711]));
+    dialled.extend([0; 3]);
     let receive = numbers(&[4711, 99, 20, 4, 0, 0, 4711, 0, 0, 0]);
     let mut opened = numbers(&[0]);
     opened.extend(address(50));
@@ -100,42 +102,18 @@ fn whole_call() -> Vec<(bool, Vec<u8>)> {
     ]
 }
 
-fn scene(said: &[(bool, Vec<u8>)], segment: usize) -> Scene {
-    let mut scene = Scene::new();
-    scene.segment_size(segment);
-    let talk = scene.tcp(PHONE, MANAGER);
-    for (phone, message) in said {
-        match phone {
-            true => scene.client(talk, message),
-            false => scene.server(talk, message),
-        }
-    }
-    scene.close(talk);
-    scene
+fn heard_at(said: &[Said], segment: usize) -> HeardScene {
+    heard_in(&PROTOCOL, Over::Stream, [PHONE, MANAGER], said, segment)
 }
 
-fn heard(said: &[(bool, Vec<u8>)]) -> HeardScene {
-    hear(&[&PROTOCOL], &scene(said, 1460).pcap())
-}
-
-fn calls(heard: &HeardScene) -> Vec<&Call> {
-    heard
-        .records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Call(call) => Some(&**call),
-            _ => None,
-        })
-        .collect()
+fn heard(said: &[Said]) -> HeardScene {
+    heard_at(said, 1460)
 }
 
 #[test]
 fn a_call_is_told_as_the_telephone_shows_it() {
     let heard = heard(&whole_call());
-    let calls = calls(&heard);
-    let [call] = calls[..] else {
-        panic!("{calls:#?}")
-    };
+    let call = call(&heard);
     assert_eq!(call.call_id, "4711@192.0.2.1");
     assert_eq!(call.protocol, "sccp");
     assert_eq!(call.from.as_deref(), Some("tel:321"));
@@ -149,25 +127,14 @@ fn a_call_is_told_as_the_telephone_shows_it() {
 #[test]
 fn the_voice_is_announced_on_both_sides() {
     let heard = heard(&whole_call());
-    let expected: Vec<String> = heard
-        .hints
-        .iter()
-        .filter_map(|hint| match &hint.body {
-            HintBody::Expect {
-                endpoint,
-                protocol: "rtp",
-                label,
-                details,
-            } => {
-                assert_eq!(label.as_deref(), Some("4711@192.0.2.1"));
-                assert!(details.contains(&("0".into(), "PCMU".into())));
-                assert!(details.contains(&("protection".into(), "none".into())));
-                Some(endpoint.to_string())
-            }
-            _ => None,
-        })
-        .collect();
-    assert_eq!(expected, ["192.0.2.50:17718", "192.0.2.58:32144"]);
+    let voice = voice(&heard);
+    let places: Vec<&str> = voice.iter().map(|(place, ..)| place.as_str()).collect();
+    assert_eq!(places, ["192.0.2.50:17718", "192.0.2.58:32144"]);
+    for (_, label, details) in &voice {
+        assert_eq!(label.as_deref(), Some("4711@192.0.2.1"));
+        assert!(details.contains(&("0".into(), "PCMU".into())));
+        assert!(details.contains(&("protection".into(), "none".into())));
+    }
 }
 
 #[test]
@@ -184,10 +151,9 @@ fn voice_that_is_sealed_is_not_called_open() {
         ),
     ];
     let heard = heard(&said);
-    let protected = heard.hints.iter().any(|hint| {
-        matches!(&hint.body, HintBody::Expect { details, .. } if details.iter().any(|(name, _)| name == "protection"))
-    });
-    assert!(!protected && heard.hints.len() == 2);
+    let voice = voice(&heard);
+    assert_eq!(voice.len(), 1);
+    assert!(voice[0].2.iter().all(|(name, _)| name != "protection"));
 }
 
 #[test]
@@ -224,19 +190,15 @@ fn older_telephones_are_understood() {
     assert_eq!(call.to.as_deref(), Some("tel:307"));
     assert_eq!(call.diverted_from.as_deref(), Some("tel:300"));
     assert_eq!(call.state, CallState::Answered);
-    let found = heard.hints.iter().any(|hint| {
-        matches!(&hint.body, HintBody::Expect { endpoint, .. } if endpoint.to_string() == "192.0.2.50:17718")
-    });
-    assert!(found);
+    assert_eq!(voice(&heard)[0].0, "192.0.2.50:17718");
 }
 
 #[test]
 fn the_cut_into_segments_changes_nothing() {
-    let whole = hear(&[&PROTOCOL], &scene(&whole_call(), 1460).pcap()).content();
-    let told = |lines: &[String]| lines.len();
+    let whole = heard(&whole_call());
     for segment in [1, 7, 100] {
-        let cut = hear(&[&PROTOCOL], &scene(&whole_call(), segment).pcap());
-        assert_eq!(told(&whole), told(&cut.content()), "{segment}");
+        let cut = heard_at(&whole_call(), segment);
+        assert_eq!(whole.content().len(), cut.content().len(), "{segment}");
         assert_eq!(calls(&cut)[0].digits.as_ref().unwrap().as_str(), "1#");
     }
 }
@@ -252,6 +214,20 @@ fn what_was_lost_is_passed_over() {
     scene.close(talk);
     let heard = hear(&[&PROTOCOL], &scene.pcap());
     assert_eq!(calls(&heard)[0].state, CallState::Ended);
+}
+
+#[test]
+fn a_conversation_that_was_going_on_is_known_by_several_messages() {
+    let mut scene = Scene::new();
+    // The call manager is heard first, and taken for the client.
+    let talk = scene.tcp_midstream(MANAGER, PHONE);
+    scene.client(talk, &[state(4), state(1), state(5)].concat());
+    scene.server(talk, &key(7));
+    scene.close(talk);
+    let heard = hear(&[&PROTOCOL], &scene.pcap());
+    assert_eq!(call(&heard).call_id, "4711@192.0.2.1");
+    assert_eq!(call(&heard).digits.as_ref().unwrap().as_str(), "7");
+    assert!(call(&heard).ringing < call(&heard).end || call(&heard).end.is_none());
 }
 
 #[test]

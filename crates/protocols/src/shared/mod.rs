@@ -76,6 +76,9 @@ pub(crate) mod rtp_jitter;
 pub(crate) mod rtp_streams;
 #[allow(dead_code)]
 pub(crate) mod sasl;
+#[cfg(test)]
+#[path = "scenes_test.rs"]
+pub(crate) mod scenes;
 #[allow(dead_code)]
 pub(crate) mod sdp;
 #[allow(dead_code)]

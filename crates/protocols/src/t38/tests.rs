@@ -1,7 +1,10 @@
-use overheard_ledger::{Body, HintBody};
-use overheard_testkit::{HeardScene, Scene, hear};
+use overheard_testkit::HeardScene;
+
+use crate::shared::scenes::{Said, exposure, heard_in, learned};
 
 use super::*;
+
+const RULE: &str = "t38-fax";
 
 const ONE: &str = "192.0.2.10:16756";
 const OTHER: &str = "192.0.2.60:15580";
@@ -91,26 +94,8 @@ fn fax(extensible: bool) -> Vec<(bool, Vec<u8>)> {
     ]
 }
 
-fn heard(said: &[(bool, Vec<u8>)]) -> HeardScene {
-    let mut scene = Scene::new();
-    let talk = scene.udp(ONE, OTHER);
-    for (one, message) in said {
-        match one {
-            true => scene.client(talk, message),
-            false => scene.server(talk, message),
-        }
-    }
-    hear(&[&PROTOCOL], &scene.pcap())
-}
-
-fn learned(heard: &HeardScene) -> Option<String> {
-    heard.hints.iter().find_map(|hint| match &hint.body {
-        HintBody::Observed {
-            rule: "t38-fax",
-            learns,
-        } => Some(learns.clone()),
-        _ => None,
-    })
+fn heard(said: &[Said]) -> HeardScene {
+    heard_in(&PROTOCOL, Over::Datagram, [ONE, OTHER], said, 1460)
 }
 
 #[test]
@@ -118,15 +103,11 @@ fn a_fax_is_told_with_its_numbers() {
     for extensible in [false, true] {
         let heard = heard(&fax(extensible));
         assert_eq!(
-            learned(&heard).as_deref(),
+            learned(&heard, RULE).as_deref(),
             Some("The pages of a fax from +49 89 5678 to +49 30 1234"),
             "{extensible}"
         );
-        let exposure = heard.records.iter().find_map(|record| match &record.body {
-            Body::Conversation(conversation) => Some(conversation.exposure),
-            _ => None,
-        });
-        assert_eq!(exposure, Some(Exposure::Open));
+        assert_eq!(exposure(&heard), Some(Exposure::Open));
     }
 }
 
@@ -143,7 +124,7 @@ fn with_error_correction_it_is_a_fax_too() {
 
 #[test]
 fn a_packet_or_two_prove_nothing() {
-    assert_eq!(learned(&heard(&fax(false)[..2])), None);
+    assert_eq!(learned(&heard(&fax(false)[..2]), RULE), None);
 }
 
 #[test]
