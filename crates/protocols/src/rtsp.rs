@@ -13,6 +13,7 @@ use overheard_tap::{
 
 use crate::shared::header_block::{HeaderBlock, MAX_BLOCK, end_of_block};
 use crate::shared::http_logins::{self, Login};
+use crate::shared::rtp_streams::{Path, RtpStreams};
 use crate::shared::sasl::{crackable_heard, password_heard};
 
 use session::{Session, Transport};
@@ -159,7 +160,7 @@ struct Pending {
 struct Sender {
     /// Bytes of the next header block in which its end was looked for in vain.
     searched: usize,
-    /// Bytes of a body, or of an interleaved packet, that are passed over.
+    /// Bytes of a long body that are passed over.
     skip: u64,
     /// Whether something was lost, so that the next message has to be looked for.
     lost: bool,
@@ -172,6 +173,8 @@ struct Rtsp {
     /// Hashes of requests and logins that were written.
     seen: BTreeSet<u64>,
     session: Session,
+    /// Streams between the messages.
+    streams: RtpStreams,
     watched: bool,
     ended: bool,
 }
@@ -192,6 +195,7 @@ impl Analyzer for Rtsp {
                     for pending in std::mem::take(&mut self.pending) {
                         self.write(pending, None, notes);
                     }
+                    self.streams.finish(notes);
                 }
                 Step::Took(0)
             }
@@ -199,7 +203,7 @@ impl Analyzer for Rtsp {
     }
 
     fn held(&self) -> usize {
-        self.pending.len() * 2 * size_of::<Pending>() + self.session.held()
+        self.pending.len() * 2 * size_of::<Pending>() + self.session.held() + self.streams.held()
     }
 }
 
@@ -232,10 +236,17 @@ impl Rtsp {
         }
         // A packet of media between messages (RFC 2326 section 10.12): its channel and its length.
         match *bytes {
-            [b'$', _, high, low, ..] => {
-                let sender = self.sender(side);
-                sender.skip = u64::from(u16::from_be_bytes([high, low]));
-                return Step::Took(4);
+            [b'$', channel, high, low, ref rest @ ..] => {
+                let length = usize::from(u16::from_be_bytes([high, low]));
+                let Some(packet) = rest.get(..length) else {
+                    return Step::Need(4 + length);
+                };
+                // The odd channels are those of RTCP. Without a transport that says so nothing is known of them.
+                if channel % 2 == 0 && self.session.is_interleaved() {
+                    // What is no RTP is passed over.
+                    let _ = self.streams.hear(Path::of(side, notes), packet, notes);
+                }
+                return Step::Took(4 + length);
             }
             [b'$', ..] => return Step::Need(4),
             _ => {}
@@ -365,11 +376,11 @@ impl Rtsp {
                             let answer = transport.unwrap_or_default();
                             let asked = pending.transport.clone().unwrap_or_default();
                             let agreed = answer.or(asked);
-                            let client = match pending.side {
-                                Side::Client => (notes.client().ip, notes.server().ip),
-                                Side::Server => (notes.server().ip, notes.client().ip),
-                            };
-                            self.session.announce(&pending.uri, &agreed, client, notes);
+                            let sides = (
+                                notes.endpoint(pending.side),
+                                notes.endpoint(pending.side.other()),
+                            );
+                            self.session.announce(&pending.uri, &agreed, sides, notes);
                         }
                         "PLAY" | "RECORD"
                             if !std::mem::replace(&mut self.watched, true)

@@ -33,6 +33,8 @@ pub(super) struct Session {
     open: usize,
     video: bool,
     audio: bool,
+    /// What was said of the media that pass between the messages.
+    interleaved: Option<Vec<(String, String)>>,
 }
 
 /// The transport of a SETUP (RFC 2326 section 12.39).
@@ -44,6 +46,8 @@ pub(super) struct Transport {
     group: Option<(u16, Option<u16>)>,
     source: Option<IpAddr>,
     destination: Option<IpAddr>,
+    /// Between the messages of this conversation (RFC 2326 section 10.12).
+    interleaved: bool,
 }
 
 impl Transport {
@@ -59,6 +63,7 @@ impl Transport {
                 "client_port" => transport.client = ports(value),
                 "server_port" => transport.server = ports(value),
                 "port" => transport.group = ports(value),
+                "interleaved" => transport.interleaved = true,
                 "source" => transport.source = value.parse().ok(),
                 "destination" => transport.destination = value.parse().ok(),
                 _ => {}
@@ -79,6 +84,7 @@ impl Transport {
             group: self.group.or(other.group),
             source: self.source.or(other.source),
             destination: self.destination.or(other.destination),
+            interleaved: self.interleaved || other.interleaved,
         }
     }
 }
@@ -98,6 +104,11 @@ impl Session {
     /// Whether all media that were set up are sealed.
     pub(super) fn is_sealed(&self) -> bool {
         self.sealed > 0 && self.open == 0
+    }
+
+    /// Whether media pass between the messages.
+    pub(super) fn is_interleaved(&self) -> bool {
+        self.interleaved.is_some()
     }
 
     /// What is watched, for people.
@@ -154,12 +165,12 @@ impl Session {
         }
     }
 
-    /// A transport was agreed on for the media of this URI: who asked for it, and who serves it, by their addresses.
+    /// A transport was agreed on for the media of this URI: who asked for it, and who serves it.
     pub(super) fn announce(
         &mut self,
         uri: &str,
         transport: &Transport,
-        (asks, serves): (IpAddr, IpAddr),
+        (asks, serves): (Endpoint, Endpoint),
         notes: &mut Notes<'_>,
     ) {
         let named =
@@ -189,8 +200,27 @@ impl Session {
                 details.push(("protection".to_owned(), "none".to_owned()));
             }
         }
-        let receiver = transport.destination.unwrap_or(asks);
-        let sender = transport.source.unwrap_or(serves);
+        if transport.interleaved {
+            let said = self.interleaved.get_or_insert_default();
+            for detail in details {
+                if said.len() < MAX_MEDIA * MAX_FORMATS && !said.contains(&detail) {
+                    said.push(detail);
+                }
+            }
+            let details = said.clone();
+            if self.announced < MAX_ANNOUNCED {
+                self.announced += 1;
+                notes.hint(HintBody::Expect {
+                    endpoint: asks,
+                    protocol: "rtp",
+                    label: None,
+                    details,
+                });
+            }
+            return;
+        }
+        let receiver = transport.destination.unwrap_or(asks.ip);
+        let sender = transport.source.unwrap_or(serves.ip);
         let pairs = [
             (receiver, transport.client),
             (receiver, transport.group),

@@ -240,6 +240,42 @@ fn packets_between_messages_are_passed_over() {
 }
 
 #[test]
+fn media_between_messages_are_counted() {
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let mut said: Vec<Said> = [
+        (true, request("SETUP", "/1/trackID=1", 1, transport)),
+        (false, answer(200, 1, transport, "")),
+        (true, request("PLAY", "/1", 2, "")),
+        (false, answer(200, 2, "", "")),
+    ]
+    .into_iter()
+    .map(|(viewer, text)| (viewer, text.into_bytes()))
+    .collect();
+    for at in 0..50_u16 {
+        let mut packet = vec![b'$', 0, 0, 172, 0x80, 8];
+        packet.extend(at.to_be_bytes());
+        packet.extend((u32::from(at) * 160).to_be_bytes());
+        packet.extend([1, 2, 3, 4]);
+        packet.extend([0xd5; 160]);
+        said.push((false, packet));
+        said.push((false, vec![b'$', 1, 0, 4, 0x80, 200, 0, 0]));
+    }
+    for segment in [1460, 100] {
+        let heard = heard_at(&said, segment);
+        let media: Vec<_> = heard
+            .records
+            .iter()
+            .filter_map(|record| match &record.body {
+                Body::Media(media) => Some((media.packets, media.lost, media.tentative)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(media, [(50, 0, false)], "{segment}");
+        assert_eq!(voice(&heard)[0].0, VIEWER);
+    }
+}
+
+#[test]
 fn behind_a_gap_the_next_message_is_found() {
     let mut scene = Scene::new();
     let talk = scene.tcp(VIEWER, CAMERA);

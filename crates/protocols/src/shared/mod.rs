@@ -69,6 +69,8 @@ pub(crate) mod payload_types;
 #[allow(dead_code)]
 pub(crate) mod rtcp_reports;
 #[allow(dead_code)]
+pub(crate) mod per;
+#[allow(dead_code)]
 pub(crate) mod rtp_header;
 #[allow(dead_code)]
 pub(crate) mod rtp_jitter;
