@@ -9,6 +9,8 @@ pub(crate) mod auth_params;
 pub(crate) mod base64;
 #[allow(dead_code)]
 pub(crate) mod ber;
+#[allow(unused_macros, unused_imports, dead_code)]
+pub(crate) mod call_book;
 #[allow(dead_code)]
 pub(crate) mod certificate;
 #[allow(dead_code)]
@@ -67,6 +69,8 @@ pub(crate) mod payload_types;
 #[allow(dead_code)]
 pub(crate) mod rtcp_reports;
 #[allow(dead_code)]
+pub(crate) mod per;
+#[allow(dead_code)]
 pub(crate) mod rtp_header;
 #[allow(dead_code)]
 pub(crate) mod rtp_jitter;
@@ -74,6 +78,9 @@ pub(crate) mod rtp_jitter;
 pub(crate) mod rtp_streams;
 #[allow(dead_code)]
 pub(crate) mod sasl;
+#[cfg(test)]
+#[path = "scenes_test.rs"]
+pub(crate) mod scenes;
 #[allow(dead_code)]
 pub(crate) mod sdp;
 #[allow(dead_code)]

@@ -10,7 +10,7 @@ pub static RULES: &[Rule] = &[
         severity: Severity::High,
         exposure: Exposure::Open,
         when: When::Record(|seen| match &seen.record.body {
-            Body::Call(call) => {
+            Body::Call(call) if call.protocol == "sip" => {
                 let from = call.from.as_deref().unwrap_or("somebody");
                 let to = call.to.as_deref().unwrap_or("somebody");
                 Some(match call.state {

@@ -19,6 +19,7 @@ use overheard_testkit::{HeardScene, Scene, Talk, follow_bytes, hear};
 mod mail;
 mod names;
 mod sealed;
+mod signals;
 mod text;
 mod voice;
 mod web;
