@@ -10,6 +10,10 @@ pub(crate) const CLOCKS: [f64; 10] = [
     8000.0, 11025.0, 12000.0, 16000.0, 22050.0, 24000.0, 32000.0, 44100.0, 48000.0, 90000.0,
 ];
 /// Milliseconds of one tick of each of them.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a wrong index does not compile here"
+)]
 const TICKS: [f64; CLOCKS.len()] = {
     let mut ticks = [0.0; CLOCKS.len()];
     let mut at = 0;
