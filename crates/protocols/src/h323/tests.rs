@@ -17,7 +17,7 @@ struct Packed {
 impl Packed {
     fn bits(mut self, value: u32, count: usize) -> Packed {
         for bit in (0..count).rev() {
-            if self.bits % 8 == 0 {
+            if self.bits.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let set = u8::try_from(value >> bit & 1).unwrap();
@@ -73,13 +73,13 @@ fn channel(number: u16, port: u16) -> Vec<u8> {
         .octets(&number.to_be_bytes())
         .bits(0b00, 2)
         .bits(0b0_001, 4)
-        .bits(0b1_0_000000, 8)
+        .bits(0b1000_0000, 8)
         .open(&Packed::default().bits(0, 11).octets(&[1]).bytes)
         .bits(0b01, 2)
         .bits(0b0_011, 4)
         .bits(0b0_0001, 5)
         .octets(&[19])
-        .bits(0b1_0_000000, 8)
+        .bits(0b1000_0000, 8)
         .open(&parameters)
         .bytes
 }
@@ -285,7 +285,7 @@ fn a_conversation_of_h245_announces_what_is_agreed_in_it() {
         .bits(0b0_011, 4)
         .bits(0b0_0011, 5)
         .octets(&[19])
-        .bits(0b1_0_000000, 8)
+        .bits(0b1000_0000, 8)
         .open(&Packed::default().bits(0, 11).octets(&[1]).bytes)
         .bytes;
     // The choice of the parameters, and what of them is there: session and media channel.
