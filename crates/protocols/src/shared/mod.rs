@@ -67,9 +67,9 @@ pub(crate) mod ntlm;
 #[allow(dead_code)]
 pub(crate) mod payload_types;
 #[allow(dead_code)]
-pub(crate) mod rtcp_reports;
-#[allow(dead_code)]
 pub(crate) mod per;
+#[allow(dead_code)]
+pub(crate) mod rtcp_reports;
 #[allow(dead_code)]
 pub(crate) mod rtp_header;
 #[allow(dead_code)]
