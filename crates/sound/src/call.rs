@@ -9,6 +9,7 @@ use overheard_ledger::{Body, Call, Endpoint, Hint, HintBody, Media, Record, Reve
 use overheard_tap::SoundStream;
 
 use crate::hearing::{Heard, hear_all, write_down};
+use crate::place::LONGEST_SILENCE;
 use crate::player::Score;
 use crate::spool::Spool;
 use crate::wav;
@@ -215,7 +216,7 @@ fn audible(heard: &[Heard], records: &[Record], hints: &[Hint]) -> Vec<AudibleCa
     }
     let mut calls: Vec<AudibleCall> = groups
         .into_iter()
-        .filter_map(|(group, candidates)| {
+        .flat_map(|(group, candidates)| {
             let parties = match group {
                 Group::Call(call) => signalled.parties(call),
                 Group::Conversation(_) => Parties::default(),
@@ -224,7 +225,7 @@ fn audible(heard: &[Heard], records: &[Record], hints: &[Hint]) -> Vec<AudibleCa
                 Group::Call(call) => Some(call.to_owned()),
                 Group::Conversation(_) => None,
             };
-            put_together(call_id, candidates, &parties)
+            put_together(call_id.as_deref(), candidates, &parties)
         })
         .collect();
     calls.sort_by(|one, other| {
@@ -330,19 +331,18 @@ impl Parties {
     }
 }
 
+/// The calls of what belongs together: one, unless nothing was heard for very long in between.
 fn put_together(
-    call_id: Option<String>,
+    call_id: Option<&str>,
     mut candidates: Vec<Candidate<'_>>,
     parties: &Parties,
-) -> Option<AudibleCall> {
-    let first = candidates
-        .iter()
-        .min_by_key(|one| (one.start, one.stream))?;
-    let first_heard = first.stream.source;
+) -> Vec<AudibleCall> {
+    let first = candidates.iter().min_by_key(|one| (one.start, one.stream));
+    let first_heard = first.map(|first| first.stream.source);
     let ear = |one: &Candidate<'_>| {
         parties
             .ear(one.media)
-            .unwrap_or(match one.stream.source == first_heard {
+            .unwrap_or(match Some(one.stream.source) == first_heard {
                 true => Ear::Left,
                 false => Ear::Right,
             })
@@ -357,11 +357,10 @@ fn put_together(
             one.stream,
         )
     });
-    let mut streams: Vec<AudibleStream> = Vec::new();
-    let mut rate = 0;
+    let mut streams: Vec<(AudibleStream, u32)> = Vec::new();
     for one in candidates {
         let ear = ear(&one);
-        let again = streams.iter().any(|kept| {
+        let again = streams.iter().any(|(kept, _)| {
             let together = kept.end.min(one.end).since(kept.start.max(one.start));
             let same = kept.stream.ssrc == one.stream.ssrc;
             let elsewhere = kept.stream.conversation != one.stream.conversation;
@@ -370,26 +369,42 @@ fn put_together(
         if again || streams.len() >= MAX_STREAMS_IN_CALL {
             continue;
         }
-        rate = rate.max(one.rate);
-        streams.push(AudibleStream {
+        let stream = AudibleStream {
             stream: one.stream,
             ear,
             start: one.start,
             end: one.end,
-        });
+        };
+        streams.push((stream, one.rate));
     }
-    streams.sort_by_key(|stream| (stream.ear, stream.start, stream.stream));
-    Some(AudibleCall {
-        call_id,
-        start: streams.iter().map(|stream| stream.start).min()?,
-        end: streams.iter().map(|stream| stream.end).max()?,
-        rate: match rate {
+    streams.sort_by_key(|(stream, _)| (stream.start, stream.stream));
+    let mut calls: Vec<AudibleCall> = Vec::new();
+    for (stream, rate) in streams {
+        let rate = match rate {
             ..=8000 => 8000,
             8001..=16_000 => 16_000,
             _ => 48_000,
-        },
-        streams,
-    })
+        };
+        match calls.last_mut() {
+            Some(call) if stream.start.since(call.end) <= LONGEST_SILENCE => {
+                call.end = call.end.max(stream.end);
+                call.rate = call.rate.max(rate);
+                call.streams.push(stream);
+            }
+            _ => calls.push(AudibleCall {
+                call_id: call_id.map(str::to_owned),
+                start: stream.start,
+                end: stream.end,
+                rate,
+                streams: vec![stream],
+            }),
+        }
+    }
+    for call in &mut calls {
+        call.streams
+            .sort_by_key(|stream| (stream.ear, stream.start, stream.stream));
+    }
+    calls
 }
 
 #[cfg(test)]

@@ -17,6 +17,12 @@ use crate::srtp::Unsealing;
 /// Encodings of one stream that are decoded, at most.
 const MAX_DECODERS: usize = 8;
 
+/// Silences of more than this, in nanoseconds, are counted; no more than so much of them together is kept.
+const LONG_SILENCE: u64 = 10_000_000_000;
+const MAX_SILENCE: u64 = 4 * LONGEST_SILENCE;
+/// Packets in a row that must agree on another clock than the announced one.
+const AGREED: u32 = 8;
+
 /// What it takes to play a stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Score {
@@ -54,6 +60,9 @@ pub(crate) struct Player<'a> {
     number: Option<u64>,
     /// When the last sound ended, and its rate.
     end: Option<(Time, u32)>,
+    /// What was kept of long silences, in nanoseconds.
+    silence: u64,
+    pace: Pace,
     /// What was pressed.
     pub(crate) events: Events,
 }
@@ -71,6 +80,8 @@ impl<'a> Player<'a> {
             samples: Vec::new(),
             number: None,
             end: None,
+            silence: 0,
+            pace: Pace::default(),
             events: Events::default(),
         }
     }
@@ -135,6 +146,10 @@ impl<'a> Player<'a> {
                 .hear(packet.time, &packet.header, clock, &packet.payload);
             return None;
         }
+        let encoding = Encoding {
+            clock: self.pace.clock(encoding.clock),
+            ..encoding
+        };
         let start = self.start(packet, encoding, anew);
         let decoder = decoder_of(&mut self.decoders, packet.header.payload_type, encoding)?;
         decoder.decode(&packet.payload, &mut self.samples);
@@ -142,6 +157,8 @@ impl<'a> Player<'a> {
         if self.samples.is_empty() {
             return None;
         }
+        self.pace
+            .follow(packet, in_turn, self.samples.len(), rate, encoding.clock);
         let length = |samples: usize| {
             u64::try_from(samples)
                 .unwrap_or(0)
@@ -153,9 +170,14 @@ impl<'a> Player<'a> {
             // Where it almost fits, it fits: a millisecond is less than anybody hears.
             let gap = start.since(end);
             let overlap = end.since(start);
-            if gap > LONGEST_SILENCE {
-                self.place.leave_out(gap - LONGEST_SILENCE);
-                start = Time(end.0 + LONGEST_SILENCE);
+            let most =
+                LONGEST_SILENCE.min(MAX_SILENCE.saturating_sub(self.silence).max(LONG_SILENCE));
+            if gap > LONG_SILENCE {
+                self.silence += gap.min(most);
+            }
+            if gap > most {
+                self.place.leave_out(gap - most);
+                start = Time(end.0.saturating_add(most));
             } else if gap.max(overlap) <= 1_000_000 {
                 follows = rate_before == rate && (in_turn || gap.max(overlap) < 200_000);
                 start = end;
@@ -175,12 +197,76 @@ impl<'a> Player<'a> {
     }
 
     fn start(&mut self, packet: &Packet, encoding: Encoding, anew: bool) -> Time {
-        let (order, encodings) = (&self.order, self.encodings);
+        let (order, encodings, pace) = (&self.order, self.encodings, &self.pace);
         let following = order.waiting().map(|(_, waiting)| {
-            let kind = encodings.meaning(waiting.header.payload_type, &waiting.payload);
+            let mut kind = encodings.meaning(waiting.header.payload_type, &waiting.payload);
+            kind.clock = pace.clock(kind.clock);
             moment(waiting, kind)
         });
         self.place.of(moment(packet, encoding), anew, following)
+    }
+}
+
+/// Whether the time stamps run as announced. Some senders of G.722 count the samples that it has and not those that RFC 3551 section 4.5.2
+/// wants, and others count those of the codec's own rate.
+#[derive(Debug, Default)]
+struct Pace {
+    /// The packet before: when it came, its type, its time stamp, and the samples in it.
+    before: Option<(Time, u8, u32, usize)>,
+    /// What the time stamps count instead of one tick, as a fraction, where that is known.
+    factor: Option<(u32, u32)>,
+    /// What the last packets agreed on, and how many they were.
+    candidate: (u32, u32),
+    agreed: u32,
+    /// Nanoseconds that passed meanwhile, and that the packets hold.
+    passed: u64,
+    held: u64,
+}
+
+/// By what a clock may be off.
+const FACTORS: [(u32, u32); 6] = [(2, 1), (1, 2), (3, 1), (1, 3), (6, 1), (1, 6)];
+
+impl Pace {
+    /// The clock that counts.
+    fn clock(&self, announced: u32) -> u32 {
+        self.factor.map_or(announced, |(times, part)| {
+            announced.saturating_mul(times) / part
+        })
+    }
+
+    fn follow(&mut self, packet: &Packet, in_turn: bool, samples: usize, rate: u32, clock: u32) {
+        let header = packet.header;
+        let now = (packet.time, header.payload_type, header.timestamp, samples);
+        let before = self.before.replace(now);
+        let Some((time, payload_type, timestamp, samples)) = before else {
+            return;
+        };
+        if !in_turn || payload_type != header.payload_type || self.factor.is_some() {
+            self.agreed = 0;
+            return;
+        }
+        let ticks = u64::from(header.timestamp.wrapping_sub(timestamp)) * u64::from(rate);
+        let nominal = (samples as u64).saturating_mul(u64::from(clock));
+        let factor = FACTORS.into_iter().find(|(times, part)| {
+            nominal > 0
+                && ticks.checked_mul(u64::from(*part)) == nominal.checked_mul(u64::from(*times))
+        });
+        let Some(factor) = factor.filter(|factor| self.agreed == 0 || *factor == self.candidate)
+        else {
+            self.agreed = 0;
+            return;
+        };
+        if self.agreed == 0 {
+            (self.candidate, self.passed, self.held) = (factor, 0, 0);
+        }
+        self.agreed += 1;
+        self.passed += packet.time.since(time);
+        self.held += (samples as u64).saturating_mul(1_000_000_000) / u64::from(rate.max(1));
+        // The network must tell the same: what the packets hold took as long as it lasts.
+        let near = self.passed > self.held / 10 * 7 && self.passed < self.held / 10 * 14;
+        if self.agreed >= AGREED && near {
+            self.factor = Some(factor);
+        }
     }
 }
 

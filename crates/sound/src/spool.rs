@@ -1,4 +1,4 @@
-//! Packets of media, kept until all has been heard: a little of each stream in memory, the rest in a temporary
+//! Packets of media, kept until all has been heard: in memory while there is room, the rest in a temporary
 //! file that has no name and whose key ends with the process.
 //!
 //! What lies in the file is found from the end of each stream on: every block says where the one before it is, so that
@@ -19,8 +19,6 @@ pub const MAX_SPOOL: u64 = 16 << 30;
 
 /// Those who record at the same time, at most.
 const LANES: usize = 16;
-/// Bytes of a stream that are written to the file together.
-const BLOCK: usize = 4096;
 /// Bytes of a block that say where the one before it is.
 const LINK: usize = 12;
 /// Streams that are written to the file together where memory runs short.
@@ -301,13 +299,9 @@ impl Recorder for Spool {
         let before = kept.latest.capacity();
         kept.packets += 1;
         kept.push(time, length, packet);
-        let is_full = kept.latest.len() >= BLOCK;
         let grown = kept.latest.capacity() - before;
         lane.held += grown;
         lane.waiting += cost;
-        if is_full {
-            self.write_out(&mut lane, &[stream], false);
-        }
         if lane.held > self.in_memory {
             self.relieve(&mut lane);
         }
@@ -315,12 +309,12 @@ impl Recorder for Spool {
 }
 
 impl Kept {
-    /// Adds a packet; the room for it grows by doubling, but not beyond a block.
+    /// Adds a packet; the room for it grows by half.
     fn push(&mut self, time: Time, length: u16, packet: &[u8]) {
         let cost = PREFIX + packet.len();
         let needed = self.latest.len() + cost;
         if needed > self.latest.capacity() {
-            let room = (2 * self.latest.capacity()).min(BLOCK + cost).max(needed);
+            let room = (self.latest.capacity() / 2 * 3).max(needed);
             self.latest.reserve_exact(room - self.latest.len());
         }
         self.latest.extend(time.0.to_le_bytes());
@@ -342,13 +336,13 @@ impl Spool {
             .collect();
         large.sort_unstable();
         for streams in large.chunks(TOGETHER) {
-            self.write_out(lane, streams, true);
+            self.write_out(lane, streams);
         }
         lane.leaving = Vec::new();
     }
 
-    /// Moves what these streams hold in memory to the file, and gives back the memory where it is to be left.
-    fn write_out(&self, lane: &mut Lane, streams: &[SoundStream], leave: bool) {
+    /// Moves what these streams hold in memory to the file, and gives back the memory.
+    fn write_out(&self, lane: &mut Lane, streams: &[SoundStream]) {
         let mut blocks = std::mem::take(&mut lane.leaving);
         blocks.clear();
         let mut lengths = [0; TOGETHER];
@@ -385,11 +379,8 @@ impl Spool {
                 lane.set_aside += packets;
             }
             lane.waiting = lane.waiting.saturating_sub(kept.latest.len());
-            kept.latest.clear();
-            if leave {
-                lane.held = lane.held.saturating_sub(kept.latest.capacity());
-                kept.latest = Vec::new();
-            }
+            lane.held = lane.held.saturating_sub(kept.latest.capacity());
+            kept.latest = Vec::new();
         }
         lane.leaving = blocks;
     }

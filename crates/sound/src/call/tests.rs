@@ -93,8 +93,8 @@ impl Line {
             self.spool
                 .record(0, stream, Time(START + time * MS), packet);
         }
-        let seconds =
-            packets.last().map_or(0, |last| last.0) - packets.first().map_or(0, |first| first.0);
+        let times = packets.iter().map(|(time, _)| *time);
+        let seconds = times.clone().max().unwrap_or(0) - times.min().unwrap_or(0);
         let media = Media {
             payload_type: said.payload_type,
             packets: packets.len() as u64,
@@ -524,4 +524,91 @@ fn nothing_recorded_costs_nothing() {
     let sounds = line.hear(4);
     assert!(sounds.calls().is_empty() && sounds.notices().is_empty());
     assert_eq!(line.records, before);
+}
+
+#[test]
+fn an_id_that_is_used_again_much_later_is_another_call() {
+    let mut line = Line::new();
+    line.say(&FROM_CALLER, &packets(&FROM_CALLER, 500.0, 0, 400));
+    let later = Said {
+        conversation: 12,
+        ..FROM_CALLER
+    };
+    let sent = packets(&later, 500.0, 0, 400).into_iter();
+    line.say(
+        &later,
+        &sent
+            .map(|(time, packet)| (time + 7_200_000, packet))
+            .collect::<Vec<_>>(),
+    );
+    let sounds = line.hear(1);
+    let seconds: Vec<f64> = sounds.calls().iter().map(AudibleCall::seconds).collect();
+    assert_eq!(seconds, [0.4, 0.4]);
+}
+
+#[test]
+fn a_clock_that_is_not_the_announced_one_is_noticed() {
+    let mut line = Line::new();
+    let mut sent = packets(&FROM_CALLER, 500.0, 0, 3000);
+    for (number, (_, packet)) in sent.iter_mut().enumerate() {
+        let timestamp = 1000 + number as u32 * 320;
+        packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+    }
+    line.say(&FROM_CALLER, &sent);
+    let sounds = line.hear(1);
+    let call = &sounds.calls()[0];
+    assert!((2.9..3.3).contains(&call.seconds()), "{}", call.seconds());
+    let (_, left, _) = written(&sounds, call);
+    let silent = left[4000..20_000]
+        .windows(40)
+        .filter(|part| part.iter().all(|sample| *sample == 0));
+    assert_eq!(silent.count(), 0);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+    #[test]
+    fn nothing_panics_and_the_sound_is_bounded_whatever_was_recorded(
+        sent in proptest::collection::vec(
+            (0..30_000_u64, 0..5_u8, proptest::prelude::any::<(u16, u32)>(), proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)),
+            0..120,
+        ),
+        clock in 0..100_000_u32,
+        jump in proptest::prelude::any::<bool>(),
+    ) {
+        let mut line = Line::new();
+        let packets: Vec<(u64, Vec<u8>)> = sent
+            .into_iter()
+            .enumerate()
+            .map(|(number, (time, kind, (sequence, timestamp), payload))| {
+                let (sequence, timestamp) = match jump {
+                    true => (sequence, timestamp),
+                    false => (number as u16, number as u32 * 160),
+                };
+                let payload_type = [0, 9, 96, 101, 111][usize::from(kind)];
+                let mut packet = rtp(payload_type, sequence, timestamp, 0xaa, &payload);
+                if kind == 4 && let Some(byte) = payload.first() {
+                    packet[0] = *byte;
+                }
+                (time, packet)
+            })
+            .collect();
+        let media = line.say(&FROM_CALLER, &packets);
+        let said = |payload_type, name: &str| Encoding {
+            payload_type,
+            name: name.to_owned(),
+            clock,
+            channels: 3,
+            parameters: String::new(),
+        };
+        media.announced = Some(Box::new(Announced {
+            encodings: vec![said(96, "G726-16"), said(111, "opus"), said(101, "L16")],
+            keys: Vec::new(),
+        }));
+        let sounds = line.hear(1);
+        for call in sounds.calls() {
+            let facts = sounds.write_wav(call, &mut std::io::sink()).unwrap();
+            proptest::prop_assert!(facts.frames <= 400 * u64::from(facts.rate), "{} s", facts.frames / u64::from(facts.rate));
+        }
+    }
 }
