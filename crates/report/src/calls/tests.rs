@@ -24,7 +24,7 @@ fn record(frame: u64, body: impl Into<Body>, time: Time) -> Record {
     Record {
         body: body.into(),
         conversation: Some(1),
-        frames: vec![frame],
+        frames: vec![frame].into(),
         time: Some(time),
     }
 }
@@ -167,7 +167,7 @@ fn what_is_heard_follows_from_how_the_sound_is_protected() {
         let conversation = Conversation {
             id: 1,
             community_id: None,
-            transport: "udp".to_owned(),
+            transport: "udp".into(),
             client: endpoint(CALLER[0]),
             server: endpoint(CALLER[1]),
             packets: [0, 0],
@@ -270,7 +270,10 @@ fn legs_are_folded_into_the_call_that_they_are_of() {
         speaking(media(1, beyond, Some("one"), "none"), 10.0),
         at(2.0),
     );
-    records.push(Record { conversation: Some(2), ..copy });
+    records.push(Record {
+        conversation: Some(2),
+        ..copy
+    });
     let calls = objects(&records);
     assert_eq!(calls.len(), 1);
     let call = &calls[0];
