@@ -300,9 +300,9 @@ impl Conversation {
     }
 
     /// Memory that it takes, in bytes.
-    pub(crate) fn weight(&self) -> usize {
+    pub(crate) fn weight(&mut self) -> usize {
         ENTRY
-            + match &self.talk {
+            + match &mut self.talk {
                 Talk::Quiet => 0,
                 Talk::Stream(stream) => stream.weight(),
                 Talk::Datagrams(datagrams) => datagrams.weight(),
