@@ -18,12 +18,15 @@ pub(crate) struct Beginning {
 }
 
 impl Beginning {
-    /// Keeps what `side` said next, as far as it is looked at.
-    pub(crate) fn hear(&mut self, side: Side, bytes: &[u8]) {
-        if let Some(kept) = self.sides.get_mut(side.index()) {
-            let room = LOOKED_AT.saturating_sub(kept.len());
-            kept.extend(bytes.iter().take(room));
-        }
+    /// Keeps what `side` said next, as far as it is looked at. Whether anything was kept.
+    pub(crate) fn hear(&mut self, side: Side, bytes: &[u8]) -> bool {
+        let Some(kept) = self.sides.get_mut(side.index()) else {
+            return false;
+        };
+        let room = LOOKED_AT.saturating_sub(kept.len());
+        let new = bytes.get(..room).unwrap_or(bytes);
+        kept.extend_from_slice(new);
+        !new.is_empty()
     }
 
     /// Exchanges client and server.

@@ -9,6 +9,9 @@ use sha1::{Digest, Sha1};
 
 use crate::key::protocol;
 
+/// Characters of an id: the version, and 20 bytes in base64.
+const LENGTH: usize = 30;
+
 /// The id of a conversation over TCP, UDP, UDP-Lite or SCTP; `None` for others (for ICMP it would need
 /// the type and code of the first message, and a conversation has many).
 pub(crate) fn community_id(ip_protocol: u8, client: Endpoint, server: Endpoint) -> Option<String> {
@@ -34,7 +37,8 @@ pub(crate) fn community_id(ip_protocol: u8, client: Endpoint, server: Endpoint) 
     hash.update([ip_protocol, 0]);
     hash.update(first.port.to_be_bytes());
     hash.update(second.port.to_be_bytes());
-    let mut text = String::from("1:");
+    let mut text = String::with_capacity(LENGTH);
+    text.push_str("1:");
     STANDARD.encode_string(hash.finalize(), &mut text);
     Some(text)
 }

@@ -163,7 +163,7 @@ impl Conflicts {
         let plural = if bytes == 1 { "byte" } else { "bytes" };
         Some(Hint {
             conversation,
-            frames: first.frames.clone(),
+            frames: first.frames.clone().into(),
             time: first.time,
             body: HintBody::Observed {
                 rule: RULE,

@@ -1,7 +1,7 @@
 //! One conversation: who, when, how much, and what hears it.
 
 use overheard_ledger::{
-    Account, Conversation as ConversationRecord, Endpoint, Exposure, Hint, Record, Time,
+    Account, Conversation as ConversationRecord, Endpoint, Exposure, Frames, Hint, Record, Time,
 };
 use overheard_tap::{Keys, Notebook, Over, Recorder, Side};
 use overheard_wire::{Tcp, Transport, Tunnels};
@@ -300,9 +300,9 @@ impl Conversation {
     }
 
     /// Memory that it takes, in bytes.
-    pub(crate) fn weight(&self) -> usize {
+    pub(crate) fn weight(&mut self) -> usize {
         ENTRY
-            + match &self.talk {
+            + match &mut self.talk {
                 Talk::Quiet => 0,
                 Talk::Stream(stream) => stream.weight(),
                 Talk::Datagrams(datagrams) => datagrams.weight(),
@@ -514,7 +514,7 @@ impl Conversation {
     fn record(&self, record: ConversationRecord) -> Record {
         Record {
             conversation: None,
-            frames: vec![self.id],
+            frames: Frames::one(self.id),
             time: Some(self.start),
             body: record.into(),
         }
@@ -565,7 +565,7 @@ impl Conversation {
             .hints
             .extend(unrecognised.map(|body| Hint {
                 conversation: self.id,
-                frames: vec![self.id],
+                frames: Frames::one(self.id),
                 time: self.start,
                 body,
             }));

@@ -145,7 +145,7 @@ impl Unsealing {
     }
 
     pub(crate) fn weight(&self) -> usize {
-        size_of::<Books>() + self.stream.weight()
+        size_of::<Books>() + self.stream.weigh()
     }
 
     /// Lets the sealed stream hear in a room whose books nobody looks at.
@@ -234,7 +234,7 @@ impl Default for Inner {
 impl Inner {
     fn weight(&self) -> usize {
         let inside = self.inside.as_ref().map_or(0, |inside| inside.weight());
-        size_of::<Inner>() + self.stream.weight() + inside
+        size_of::<Inner>() + self.stream.weigh() + inside
     }
 
     /// Lets the stream hear, and then what lies inside of it.

@@ -1,5 +1,7 @@
 //! What makes two packets belong together.
 
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use overheard_ledger::Endpoint;
@@ -17,7 +19,7 @@ pub(crate) mod protocol {
 }
 
 /// Both endpoints in one order, whoever speaks, and the IP protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     /// Addresses, in halves: they lie closer together than as numbers of 128 bits.
     low: [u64; 2],
@@ -37,6 +39,17 @@ fn halves(ip: IpAddr) -> [u64; 2] {
             let bits = v6.to_bits();
             [bits >> 64, bits & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(0))
         }
+    }
+}
+
+impl Hash for Key {
+    /// In whole numbers, which are hashed fastest.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for half in self.low.into_iter().chain(self.high) {
+            state.write_u64(half);
+        }
+        state.write_u64(u64::from(self.ports) << 16 | u64::from(self.kind));
     }
 }
 
@@ -94,7 +107,7 @@ impl Key {
 }
 
 /// The ledger's word for a transport.
-pub(crate) fn transport_name(ip_protocol: u8) -> String {
+pub(crate) fn transport_name(ip_protocol: u8) -> Cow<'static, str> {
     match ip_protocol {
         protocol::ICMP => "icmp".into(),
         protocol::TCP => "tcp".into(),
@@ -103,7 +116,7 @@ pub(crate) fn transport_name(ip_protocol: u8) -> String {
         protocol::SCTP => "sctp".into(),
         protocol::UDP_LITE => "udp-lite".into(),
         protocol::ESP => "esp".into(),
-        other => format!("ip-{other}"),
+        other => format!("ip-{other}").into(),
     }
 }
 

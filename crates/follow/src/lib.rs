@@ -8,6 +8,7 @@
 mod beginning;
 mod books;
 mod budget;
+mod chain;
 mod community_id;
 mod conflict;
 mod conversation;
@@ -25,6 +26,7 @@ mod recent;
 mod shard;
 mod stream;
 mod table;
+mod unread;
 mod written;
 
 pub use budget::MIN_MEMORY;

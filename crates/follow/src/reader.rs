@@ -107,8 +107,12 @@ impl crew::Lane for Lane {
     type Finished = Finished;
 
     fn hear(&mut self, decoded: &Decoded) {
-        for item in decoded.items.get(self.index).into_iter().flatten() {
-            decoded.lend(item, |packet| self.shard.hear(&item.key, packet));
+        let Some(items) = decoded.items.get(self.index) else {
+            return;
+        };
+        self.shard.seek(items.iter().map(|item| &item.key));
+        for (turn, item) in items.iter().enumerate() {
+            decoded.lend(item, |packet| self.shard.hear(turn, &item.key, packet));
         }
     }
 
@@ -394,6 +398,11 @@ impl Reader {
             ));
         }
         let mut totals = Totals::default();
+        let finished: Vec<Finished> = finished.collect();
+        let records = finished.iter().map(|(book, _, _)| book.records.len());
+        heard.records.reserve_exact(records.sum());
+        let hints = finished.iter().map(|(book, _, _)| book.hints.len());
+        heard.hints.reserve_exact(hints.sum());
         for (book, opened, of_shard) in finished {
             heard.records.extend(book.records);
             heard.hints.extend(book.hints);

@@ -58,6 +58,10 @@ impl Recent {
                 let oldest = self.runs.front().map_or(0, |run| run.length);
                 self.forget(oldest);
             }
+            if self.runs.capacity() == 0 {
+                // Most directions never have another.
+                self.runs.reserve_exact(1);
+            }
             self.runs.push_back(Run {
                 offset,
                 length: bytes.len(),

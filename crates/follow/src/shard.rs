@@ -10,7 +10,7 @@ use crate::hearing::Protocols;
 use crate::inside::Opening;
 use crate::key::Key;
 use crate::outcome::{Aids, OpenedCounts, Options};
-use crate::table::Table;
+use crate::table::{Entry, Sought, Table};
 use crate::written::{Dropped, Written};
 
 /// Shards, whatever the number of threads: what a shard forgets must not depend on it.
@@ -40,6 +40,8 @@ pub(crate) struct Shard {
     options: Options,
     budget: Budget,
     table: Table,
+    /// Where the conversations of the packets that are to be heard were found, in their order.
+    sought: Vec<Sought>,
     /// Memory of the conversations in the table, in bytes.
     weight: usize,
     written: Written,
@@ -62,6 +64,7 @@ impl Shard {
             options,
             budget,
             table: Table::new(),
+            sought: Vec::new(),
             weight: 0,
             written: Written::new(budget.written),
             totals: Totals::default(),
@@ -74,8 +77,16 @@ impl Shard {
         }
     }
 
-    /// Hears a packet of one of its conversations.
-    pub(crate) fn hear(&mut self, key: &Key, packet: &Arrived<'_>) {
+    /// Looks for the conversations of the packets that will be heard next: one search does not wait for
+    /// another, and what they find is at hand when it is heard.
+    pub(crate) fn seek<'k>(&mut self, keys: impl Iterator<Item = &'k Key>) {
+        self.sought.clear();
+        self.sought.extend(keys.map(|key| self.table.seek(key)));
+    }
+
+    /// Hears a packet of one of its conversations: the packet that stood at `turn` among those that
+    /// [`Shard::seek`] was told of.
+    pub(crate) fn hear(&mut self, turn: usize, key: &Key, packet: &Arrived<'_>) {
         self.packets += 1;
         if self.packets.is_multiple_of(SWEEP) {
             self.sweep(packet);
@@ -90,16 +101,22 @@ impl Shard {
             opened: &mut self.opened.book,
             recorder: self.recorder.as_deref().map(|it| (it, self.index)),
         };
-        let mut before = 0;
-        let conversation = self.table.entry(key, || Conversation::new(key, packet));
-        let Some(conversation) = conversation else {
+        let sought = self.sought.get(turn).copied();
+        let sought = sought.unwrap_or_else(|| self.table.seek(key));
+        let entry = self
+            .table
+            .entry(key, sought, || Conversation::new(key, packet));
+        let Some(Entry {
+            conversation,
+            weight: before,
+        }) = entry
+        else {
             return;
         };
         if conversation.has_heard() {
             if conversation.doubts(packet) {
                 return;
             }
-            before = conversation.weight();
             if let Some(asked) = conversation.granted(packet) {
                 let mut new = Conversation::new(key, packet);
                 new.begin_with(&asked);
@@ -111,7 +128,9 @@ impl Shard {
             }
         }
         conversation.hear(packet, &mut surroundings);
-        self.weight = (self.weight + conversation.weight()).saturating_sub(before);
+        let weight = conversation.weight();
+        let before = std::mem::replace(before, weight);
+        self.weight = (self.weight + weight).saturating_sub(before);
         self.written.weigh();
         self.opened.weigh();
         if self.weight > self.budget.following {
@@ -133,7 +152,7 @@ impl Shard {
         let mut all: Vec<_> = self
             .table
             .iter()
-            .map(|conversation| (conversation.usefulness(), conversation.weight()))
+            .map(|(conversation, weight)| (conversation.usefulness(), weight))
             .collect();
         all.sort_unstable();
         let goal = self.budget.following / 4 * 3;
@@ -155,27 +174,37 @@ impl Shard {
     /// Finishes the conversations that a condition holds for, in the order in which they began; `early`
     /// says that they would go on.
     fn finish_where(&mut self, early: bool, is_over: impl Fn(&Conversation) -> bool) {
-        for conversation in self.table.take_where(is_over) {
-            self.weight = self.weight.saturating_sub(conversation.weight());
-            let mut surroundings = Surroundings {
-                protocols: self.protocols,
-                options: self.options,
-                budget: &self.budget,
-                book: &mut self.written.book,
-                keys: self.keys.as_deref(),
-                opening: &mut self.opening,
-                opened: &mut self.opened.book,
-                recorder: self.recorder.as_deref().map(|it| (it, self.index)),
-            };
-            conversation.finish(&mut surroundings, &mut self.totals, early);
-            self.written.weigh();
-            self.opened.weigh();
+        for place in self.table.places_where(is_over) {
+            if let Some((conversation, weight)) = self.table.take(place) {
+                self.weight = self.weight.saturating_sub(weight);
+                self.finish_one(conversation, early);
+            }
         }
+    }
+
+    fn finish_one(&mut self, conversation: Conversation, early: bool) {
+        let mut surroundings = Surroundings {
+            protocols: self.protocols,
+            options: self.options,
+            budget: &self.budget,
+            book: &mut self.written.book,
+            keys: self.keys.as_deref(),
+            opening: &mut self.opening,
+            opened: &mut self.opened.book,
+            recorder: self.recorder.as_deref().map(|it| (it, self.index)),
+        };
+        conversation.finish(&mut surroundings, &mut self.totals, early);
+        self.written.weigh();
+        self.opened.weigh();
     }
 
     /// The end of the capture: what was written down, also of what was opened, and what it adds up to.
     pub(crate) fn finish(mut self) -> (Notebook, Notebook, Totals) {
-        self.finish_where(false, |_| true);
+        for place in self.table.places_where(|_| true) {
+            if let Some((conversation, _)) = self.table.take_last(place) {
+                self.finish_one(conversation, false);
+            }
+        }
         self.totals.dropped = self.written.dropped;
         let set_aside = self.opened.dropped;
         self.totals.opened.set_aside += set_aside.notes + set_aside.conversations;

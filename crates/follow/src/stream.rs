@@ -1,13 +1,16 @@
 //! Hearing a stream: both directions of a TCP conversation put in order, and lent to an analyzer.
 
+mod finding;
+
 use overheard_ledger::{Account, Exposure, HintBody, Time};
-use overheard_tap::limits::MAX_UNDECIDED;
-use overheard_tap::{Chunk, Next, Over, Protocol, Sample, Side, Step};
+use overheard_tap::{Chunk, Next, Over, Protocol, Side, Step};
 
 use crate::beginning::Beginning;
+use crate::chain::Chain;
 use crate::direction::{Direction, Piece, Segment};
-use crate::hearing::{Mind, Moment, Recognised, Room, bit, remember};
+use crate::hearing::{Mind, Moment, Room, remember};
 use crate::inside::{SealedFrom, Unsealing};
+use crate::unread::Unread;
 
 /// The most protocols that a stream may become one after the other.
 const MAX_CHAIN: usize = 8;
@@ -32,21 +35,6 @@ enum State {
     Over,
 }
 
-/// What an analyzer has not taken of a side.
-#[derive(Default)]
-struct Unread {
-    bytes: Vec<u8>,
-    /// Frames that brought the bytes.
-    frames: Vec<(u64, Time)>,
-    /// Bytes that have to be there before the analyzer is asked again.
-    need: usize,
-    /// Whether the analyzer took nothing without saying how much it needs: the other side's answer
-    /// may settle it.
-    waits: bool,
-    /// Whether the analyzer has heard [`Chunk::End`].
-    ended: bool,
-}
-
 /// Both directions of a stream.
 pub(crate) struct Stream {
     directions: [Direction; 2],
@@ -57,7 +45,7 @@ pub(crate) struct Stream {
     /// Who spoke first: replayed first.
     first: Option<Side>,
     /// Names of the protocols that were recognised, in order.
-    chain: Vec<&'static str>,
+    chain: Chain,
     /// What a tap gets from the protocol that heard last.
     exposure: Exposure,
     moment: Moment,
@@ -69,6 +57,8 @@ pub(crate) struct Stream {
     cut: [u64; 2],
     /// The first bytes, once it is known that nobody recognises them.
     beginning: Option<Box<Beginning>>,
+    /// What it weighed when that was last reckoned, in bytes; `None` where it may have changed.
+    weighed: Option<usize>,
 }
 
 impl Default for Stream {
@@ -79,7 +69,7 @@ impl Default for Stream {
             state: State::Undecided { ask_at: 1 },
             tried: 0,
             first: None,
-            chain: Vec::new(),
+            chain: Chain::default(),
             exposure: Exposure::Unknown,
             moment: Moment {
                 frame: 0,
@@ -89,6 +79,7 @@ impl Default for Stream {
             unsealing: None,
             cut: [0; 2],
             beginning: None,
+            weighed: None,
         }
     }
 }
@@ -117,14 +108,19 @@ impl Stream {
         segment: Segment<'_>,
     ) -> bool {
         self.moment = segment.moment;
+        if self.direction(side).counting().is_none() || self.unsealing.is_some() {
+            self.weighed = None;
+        }
         if self.first.is_none() && segment.length > 0 {
             self.first = Some(side);
         }
         if let Some(unsealing) = &mut self.unsealing {
             unsealing.segment(room, side, &segment);
         }
-        if let Some(beginning) = &mut self.beginning {
-            beginning.hear(side, segment.bytes);
+        if let Some(beginning) = &mut self.beginning
+            && beginning.hear(side, segment.bytes)
+        {
+            self.weighed = None;
         }
         let piece = self.direction(side).segment(&segment, room.books);
         if let Some(Piece { bytes, missing }) = piece {
@@ -140,10 +136,12 @@ impl Stream {
     pub(crate) fn acknowledge(&mut self, room: &mut Room<'_>, side: Side, number: u32) -> bool {
         if let Some(unsealing) = &mut self.unsealing {
             unsealing.acknowledge(room, side, number);
+            self.weighed = None;
         }
         let speaker = side.other();
         self.direction(speaker).acknowledge(number);
         if self.direction(speaker).has_lost() {
+            self.weighed = None;
             self.pass_hole(room, speaker);
         } else if !self.direction(speaker).is_complete() {
             return false;
@@ -166,6 +164,7 @@ impl Stream {
         moment: Moment,
     ) -> bool {
         self.moment = moment;
+        self.weighed = None;
         if let Some(unsealing) = &mut self.unsealing {
             unsealing.close(room, side, sequence, moment);
         }
@@ -185,6 +184,7 @@ impl Stream {
 
     /// Goes on after [`Stream::swap`].
     pub(crate) fn resume(&mut self, room: &mut Room<'_>) {
+        self.weighed = None;
         let side = self.first.unwrap_or(Side::Client);
         // The sides have been exchanged: a second wish to do so is not heard.
         let _ = self.settle(room, side);
@@ -222,8 +222,16 @@ impl Stream {
         false
     }
 
-    /// Memory that it takes, in bytes.
-    pub(crate) fn weight(&self) -> usize {
+    /// Memory that it takes, in bytes. Where bytes are only counted it stays as it is.
+    pub(crate) fn weight(&mut self) -> usize {
+        match self.weighed {
+            Some(weight) => weight,
+            None => *self.weighed.insert(self.weigh()),
+        }
+    }
+
+    /// The same, reckoned anew.
+    pub(crate) fn weigh(&self) -> usize {
         let waits = |unread: &Unread| unread.bytes.capacity();
         let [client, server] = &self.directions;
         let [from_client, from_server] = &self.unread;
@@ -252,7 +260,7 @@ impl Stream {
 
     /// The protocols recognised, one after the other.
     pub(crate) fn chain(&self) -> Option<String> {
-        (!self.chain.is_empty()).then(|| self.chain.join("+"))
+        self.chain.text()
     }
 
     /// What is to be said of bytes that nobody recognised.
@@ -294,6 +302,9 @@ impl Stream {
     /// What has to be looked at after anything has changed: a hole that will not be filled, a stream
     /// that has become recognisable, a side that has ended.
     fn settle(&mut self, room: &mut Room<'_>, side: Side) -> bool {
+        if self.direction(side).is_complete() {
+            self.weighed = None;
+        }
         while self.direction(side).is_overfull(room.budget.out_of_order) {
             self.pass_hole(room, side);
         }
@@ -309,8 +320,10 @@ impl Stream {
                 self.end(room, side);
                 if both {
                     self.end(room, side.other());
-                    self.direction(side).forget();
-                    self.direction(side.other()).forget();
+                    for side in [side, side.other()] {
+                        self.direction(side).forget();
+                        self.unread(side).forget();
+                    }
                 }
             }
         }
@@ -334,6 +347,9 @@ impl Stream {
             let credit = bytes.len().saturating_mul(RELENT_PER_BYTE);
             self.relendable = self.relendable.saturating_add(credit);
             let untouched = self.unread(side).bytes.is_empty();
+            if missing == 0 && self.is_placed_at_once(room, side, bytes, moment) {
+                return;
+            }
             match &self.state {
                 State::Undecided { .. } => {
                     let unread = self.unread(side);
@@ -562,15 +578,6 @@ impl Stream {
         }
     }
 
-    /// Keeps the first bytes of what nobody recognises, and of what follows.
-    fn keep_beginning(&mut self) {
-        let mut beginning = Box::<Beginning>::default();
-        for side in [Side::Client, Side::Server] {
-            beginning.hear(side, &self.unread(side).bytes);
-        }
-        self.beginning = Some(beginning);
-    }
-
     /// Books what is unread of a side.
     fn abandon(&mut self, room: &mut Room<'_>, side: Side, account: Account) {
         let unread = self.unread(side);
@@ -618,80 +625,6 @@ impl Stream {
             unread.need = 1;
             unread.waits = false;
             unread.ended = false;
-        }
-    }
-
-    /// The protocol that was chosen turned out to be wrong before it took anything.
-    fn reconsider(&mut self, room: &Room<'_>) {
-        let name = self.chain.pop();
-        let index = room
-            .protocols
-            .iter()
-            .position(|protocol| Some(protocol.name) == name);
-        // Without a bit it could be chosen again and again.
-        self.tried |= index.map(bit).filter(|bit| *bit != 0).unwrap_or(u64::MAX);
-        self.state = State::Undecided { ask_at: 1 };
-    }
-
-    /// Asks who recognises what is kept, and lets them hear it; `true` where the sides have to be
-    /// exchanged first.
-    fn decide(&mut self, room: &mut Room<'_>, whole: bool) -> bool {
-        loop {
-            let State::Undecided { ask_at } = &mut self.state else {
-                return false;
-            };
-            let [client, server] = &self.unread;
-            let kept = client.bytes.len() + server.bytes.len();
-            if kept == 0 || (kept < *ask_at && !whole) {
-                return false;
-            }
-            // Asked at every byte of the beginning, then ever less often: a slow drip costs little.
-            *ask_at = if kept < 256 {
-                kept + 1
-            } else {
-                kept + kept / 4
-            };
-            let full = client.bytes.len() >= MAX_UNDECIDED || server.bytes.len() >= MAX_UNDECIDED;
-            let sample = Sample {
-                over: Over::Stream,
-                client: &client.bytes,
-                server: &server.bytes,
-                client_port: room.client.port,
-                server_port: room.server.port,
-                whole: whole || full,
-            };
-            match room.recognise(&sample, self.tried) {
-                Recognised::NotYet => return false,
-                Recognised::Nobody => {
-                    if self.chain.is_empty() {
-                        self.keep_beginning();
-                    }
-                    self.give_up(room, Account::Unrecognised);
-                    return false;
-                }
-                Recognised::As { reversed: true, .. } => return true,
-                Recognised::As {
-                    index,
-                    reversed: false,
-                } => {
-                    let Some(protocol) = room.protocols.get(index) else {
-                        return false;
-                    };
-                    self.start(protocol);
-                    self.replay(room);
-                }
-            }
-        }
-    }
-
-    /// Lets a new analyzer hear what was kept, whoever spoke first first.
-    fn replay(&mut self, room: &mut Room<'_>) {
-        let first = self.first.unwrap_or(Side::Client);
-        let moment = self.moment;
-        for side in [first, first.other()] {
-            if !self.unread(side).bytes.is_empty() && self.lend_unread(room, side, moment) > 0 {
-                self.lend_again(room, side.other());
-            }
         }
     }
 

@@ -30,7 +30,7 @@ fn contradictions(heard: &Heard) -> Vec<(Vec<u64>, String)> {
             HintBody::Observed {
                 rule: "conflicting-copies",
                 learns,
-            } => Some((hint.frames.clone(), learns.clone())),
+            } => Some((hint.frames.to_vec(), learns.clone())),
             _ => None,
         })
         .collect()

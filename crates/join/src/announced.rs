@@ -311,7 +311,7 @@ fn data_connections(records: &mut Vec<Record>, announced: &Announcements<'_>) {
             objects.push(Record {
                 body: object.into(),
                 conversation: Some(conversation.id),
-                frames,
+                frames: frames.into(),
                 time: record.time,
             });
         }

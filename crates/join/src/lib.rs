@@ -31,10 +31,11 @@ pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
 type Places = HashMap<u64, usize>;
 
 fn conversations(records: &[Record]) -> Places {
-    let mut places = Places::new();
+    let count = |record: &&Record| matches!(record.body, Body::Conversation(_));
+    let mut places = Places::with_capacity(records.iter().filter(count).count());
     for (place, record) in records.iter().enumerate() {
-        if let Body::Conversation(conversation) = &record.body {
-            places.insert(conversation.id, place);
+        if let Some(id) = record.begins() {
+            places.insert(id, place);
         }
     }
     places

@@ -23,20 +23,33 @@ pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
             }
         }
     }
-    let mut said: Vec<(usize, String)> = Vec::new();
-    for record in records.iter() {
+    // The conversation, and the name that was said in it, by their places.
+    let mut said: Vec<(usize, usize)> = Vec::new();
+    for (of, record) in records.iter().enumerate() {
         // A name in a query is what somebody asks about, not the name of who is asked.
         if let (Body::Name(name), Some(id)) = (&record.body, record.conversation)
             && (name.source.ends_with("-sni") || name.source == "http-host")
             && let Some(place) = places.get(&id)
         {
-            said.push((*place, name.name.clone()));
+            said.push((*place, of));
         }
     }
-    for (place, name) in said {
-        if let Some(conversation) = conversation_at(records, place) {
-            add(&mut conversation.server_names, &name);
+    for (place, of) in said {
+        let (Some(Body::Conversation(conversation)), Some(Body::Name(name))) = (
+            records.get(place).map(|record| &record.body),
+            records.get(of).map(|record| &record.body),
+        ) else {
+            continue;
+        };
+        if is_new(&conversation.server_names, &name.name) {
+            let name = name.name.clone();
+            if let Some(conversation) = conversation_at(records, place) {
+                conversation.server_names.push(name);
+            }
         }
+    }
+    if by_address.is_empty() {
+        return;
     }
     for record in records.iter_mut() {
         if let Body::Conversation(conversation) = &mut record.body {
@@ -45,14 +58,14 @@ pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
                 .into_iter()
                 .flatten()
             {
-                add(&mut conversation.server_names, name);
+                if is_new(&conversation.server_names, name) {
+                    conversation.server_names.push((*name).to_owned());
+                }
             }
         }
     }
 }
 
-fn add(names: &mut Vec<String>, name: &str) {
-    if names.len() < MAX_NAMES && !names.iter().any(|known| known == name) {
-        names.push(name.to_owned());
-    }
+fn is_new(names: &[String], name: &str) -> bool {
+    names.len() < MAX_NAMES && !names.iter().any(|known| known == name)
 }

@@ -4,12 +4,10 @@
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt, HashSet};
-use overheard_ledger::{
-    Body, Conversation, Endpoint, Exposure, Handshake, Hint, HintBody, MAX_EVIDENCE, Record,
-};
+use overheard_ledger::{Body, Conversation, Endpoint, Exposure, Handshake, Hint, HintBody, Record};
 
 use crate::announced::unrecognise;
-use crate::{conversation_at, conversations};
+use crate::{Places, conversation_at, conversations};
 
 /// Lengths of an id by which a conversation is recognised, in bytes: shorter ones meet by chance.
 const TELLING_LENGTHS: std::ops::RangeInclusive<usize> = 8..=20;
@@ -31,10 +29,13 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
             _ => {}
         }
     }
-    moved(records, &parts, &guesses);
-    parts.retain(|_, hints| hints.len() > 1);
-    share_exposure(records, &parts);
-    join_handshakes(records, &parts);
+    if !parts.is_empty() || !guesses.is_empty() {
+        let places = conversations(records);
+        moved(records, &parts, &guesses, &places);
+        parts.retain(|_, hints| hints.len() > 1);
+        share_exposure(records, &parts, &places);
+        join_handshakes(records, &parts);
+    }
     esp(records);
 }
 
@@ -43,11 +44,11 @@ fn moved(
     records: &mut [Record],
     parts: &HashMap<Whole<'_>, Vec<&Hint>>,
     guesses: &[(&Hint, Whole<'_>)],
+    places: &Places,
 ) {
     if guesses.is_empty() {
         return;
     }
-    let places = conversations(records);
     // By server, so that no other server's connection is taken for it.
     let mut known: HashMap<(Endpoint, Whole<'_>), usize> = HashMap::new();
     for (whole, hints) in parts {
@@ -108,8 +109,7 @@ fn moved(
 }
 
 /// Conversations of one whole of which nothing says how they are sealed are sealed like the others.
-fn share_exposure(records: &mut [Record], parts: &HashMap<Whole<'_>, Vec<&Hint>>) {
-    let places = conversations(records);
+fn share_exposure(records: &mut [Record], parts: &HashMap<Whole<'_>, Vec<&Hint>>, places: &Places) {
     let mut shared: HashMap<usize, Exposure> = HashMap::new();
     for hints in parts.values() {
         let of_whole = hints
@@ -197,10 +197,7 @@ fn handshake(record: &Record) -> Option<&Handshake> {
 
 /// Adds what a side asked for to the record of what was agreed on.
 fn merge_into(into: &mut Record, asked: Record) {
-    into.frames.extend(&asked.frames);
-    into.frames.sort_unstable();
-    into.frames.dedup();
-    into.frames.truncate(MAX_EVIDENCE);
+    into.frames.join(&asked.frames);
     into.time = match (into.time, asked.time) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -220,18 +217,23 @@ fn esp(records: &mut [Record]) {
         chain.split('+').any(|name| name == "ike")
     };
     let mut agreed: HashMap<(IpAddr, IpAddr), Exposure> = HashMap::new();
-    for record in records.iter() {
-        if let Body::Conversation(conversation) = &record.body
-            && is_ike(conversation)
-        {
+    // Conversations lie apart from each other: all of them are looked at once.
+    let mut unsaid: Vec<usize> = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        let Body::Conversation(conversation) = &record.body else {
+            continue;
+        };
+        let is_ike = is_ike(conversation);
+        if is_ike {
             let worst = agreed.entry(hosts(conversation)).or_default();
             *worst = conversation.exposure.max(*worst);
         }
+        if conversation.exposure == Exposure::Unknown && (is_ike || conversation.transport == ESP) {
+            unsaid.push(place);
+        }
     }
-    for record in records.iter_mut() {
-        if let Body::Conversation(conversation) = &mut record.body
-            && conversation.exposure == Exposure::Unknown
-            && (conversation.transport == ESP || is_ike(conversation))
+    for place in unsaid {
+        if let Some(conversation) = conversation_at(records, place)
             && let Some(&worst) = agreed.get(&hosts(conversation))
         {
             conversation.exposure = worst;

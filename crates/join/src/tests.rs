@@ -33,7 +33,7 @@ pub(crate) fn conversation(id: u64, server: &str, protocol: Option<&str>) -> Rec
     Record {
         body: conversation.into(),
         conversation: None,
-        frames: vec![id],
+        frames: vec![id].into(),
         time: Some(Time(id)),
     }
 }
@@ -50,7 +50,7 @@ pub(crate) fn media(id: u64, destination: &str, tentative: bool) -> Record {
     Record {
         body: media.into(),
         conversation: Some(id),
-        frames: vec![id],
+        frames: vec![id].into(),
         time: Some(Time(id)),
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn media(id: u64, destination: &str, tentative: bool) -> Record {
 pub(crate) fn hint(conversation: u64, body: HintBody) -> Hint {
     Hint {
         conversation,
-        frames: vec![conversation],
+        frames: vec![conversation].into(),
         time: Time(conversation),
         body,
     }
@@ -122,7 +122,7 @@ fn names_said_by_the_client_come_before_those_of_dns() {
         }
         .into(),
         conversation: Some(5),
-        frames: vec![6],
+        frames: vec![6].into(),
         time: Some(Time(6)),
     });
     let resolved = HintBody::Resolved {
@@ -178,7 +178,7 @@ fn a_call_seen_twice_is_told_once() {
         }
         .into(),
         conversation: Some(frame),
-        frames: vec![frame],
+        frames: vec![frame].into(),
         time: Some(Time(frame)),
     };
     let mut records = vec![
@@ -225,7 +225,7 @@ fn ike(id: u64, offered: &[&str], chosen: Option<&str>) -> Record {
     Record {
         body: handshake.into(),
         conversation: Some(id),
-        frames: vec![id],
+        frames: vec![id].into(),
         time: Some(Time(id)),
     }
 }

@@ -15,8 +15,8 @@ use std::thread;
 
 use foldhash::HashMap;
 use overheard_ledger::{
-    Body, Conversation, Finding, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen, Time,
-    When,
+    Body, Conversation, Finding, Frames, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen,
+    Time, When,
 };
 
 use sides::Aimed;
@@ -32,7 +32,7 @@ struct Gathered<'a> {
     rule: &'a Rule,
     learns: String,
     count: u64,
-    frames: Vec<u64>,
+    frames: Frames,
     time: Option<Time>,
     conversations: Vec<u64>,
     /// The side that it is about, where all handshakes with the server tell it.
@@ -43,10 +43,7 @@ impl Gathered<'_> {
     fn add(&mut self, frames: &[u64], time: Option<Time>, conversation: Option<u64>) {
         self.count += 1;
         if self.frames.len() < MAX_EVIDENCE {
-            self.frames.extend(frames);
-            self.frames.sort_unstable();
-            self.frames.dedup();
-            self.frames.truncate(MAX_EVIDENCE);
+            self.frames.join(frames);
         }
         self.time = match (self.time, time) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -97,7 +94,7 @@ impl<'a> Findings<'a> {
                     rule,
                     learns,
                     count: 0,
-                    frames: Vec::new(),
+                    frames: Frames::default(),
                     time: None,
                     conversations: Vec::new(),
                     aimed: None,
@@ -160,17 +157,24 @@ fn apply<'a>(
     said
 }
 
+/// The conversations of a ledger by their ids.
+fn by_id(records: &[Record]) -> HashMap<u64, &Conversation> {
+    let is_one = |record: &&Record| matches!(record.body, Body::Conversation(_));
+    let count = records.iter().filter(is_one).count();
+    let mut conversations = HashMap::with_capacity_and_hasher(count, Default::default());
+    for record in records {
+        if let (Some(id), Body::Conversation(conversation)) = (record.begins(), &record.body) {
+            conversations.insert(id, &**conversation);
+        }
+    }
+    conversations
+}
+
 /// Applies rules to records (in the ledger's order) and hints. Equal sentences of one rule become one
 /// finding with a count; findings come worst first. Where all handshakes with a server tell which side keeps both
 /// from something better, title and remedy say so. They do not depend on the number of `threads`.
 pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize) -> Vec<Record> {
-    let conversations: HashMap<u64, &Conversation> = records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Conversation(conversation) => Some((conversation.id, &**conversation)),
-            _ => None,
-        })
-        .collect();
+    let conversations = by_id(records);
     let mut findings = Findings::default();
     let of_records: Vec<_> = rules
         .iter()
@@ -186,7 +190,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
             When::Record(_) | When::Observed => None,
         })
         .collect();
-    let by_id: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
+    let named: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
     let share = records.len().div_ceil(threads.max(1)).max(SHARE);
     let said: Vec<Vec<Said<'_>>> = thread::scope(|scope| {
         let apply = |records| apply(records, &conversations, &of_conversations, &of_records);
@@ -218,7 +222,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
     let entropy = entropy::hints(&conversations, hints);
     for hint in hints.iter().chain(&stripped).chain(&entropy) {
         if let HintBody::Observed { rule, learns } = &hint.body
-            && let Some(rule) = by_id.get(rule)
+            && let Some(rule) = named.get(rule)
         {
             let learns = match conversations.get(&hint.conversation) {
                 Some(conversation) => learns.replace(SERVER, &conversation.server_label()),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use foldhash::{HashMap, HashMapExt};
+use foldhash::{HashMap, HashMapExt, HashSet};
 use overheard_ledger::{Body, Conversation, Handshake, PostQuantum, Record};
 
 /// Who has to change something.
@@ -143,10 +143,14 @@ pub struct Servers<'a> {
 impl<'a> Servers<'a> {
     /// The servers that answered a handshake in a ledger's records.
     pub fn new(records: &'a [Record]) -> Servers<'a> {
+        // Few conversations have a handshake, and only those are asked for.
+        let sealed: HashSet<u64> = handshakes(records).map(|(id, _)| id).collect();
         let conversations = records
             .iter()
-            .filter_map(|record| match &record.body {
-                Body::Conversation(conversation) => Some((conversation.id, &**conversation)),
+            .filter_map(|record| match (record.begins(), &record.body) {
+                (Some(id), Body::Conversation(conversation)) if sealed.contains(&id) => {
+                    Some((id, &**conversation))
+                }
                 _ => None,
             })
             .collect();
@@ -158,13 +162,9 @@ impl<'a> Servers<'a> {
         records: &'a [Record],
         conversations: &HashMap<u64, &'a Conversation>,
     ) -> Servers<'a> {
-        let handshakes = records.iter().filter_map(|record| match &record.body {
-            Body::Handshake(handshake) => Some((record.conversation?, &**handshake)),
-            _ => None,
-        });
         let mut servers = Servers::default();
         let mut places: HashMap<(&str, String, u16), usize> = HashMap::new();
-        for (id, handshake) in handshakes {
+        for (id, handshake) in handshakes(records) {
             let (Some(conversation), Some(method)) =
                 (conversations.get(&id), &handshake.key_exchange)
             else {
@@ -208,6 +208,14 @@ impl<'a> Servers<'a> {
     pub fn of_conversation(&self, id: u64) -> Option<&Server<'a>> {
         self.all.get(*self.of_conversation.get(&id)?)
     }
+}
+
+/// The handshakes of a ledger, and the conversations that they are of.
+fn handshakes(records: &[Record]) -> impl Iterator<Item = (u64, &Handshake)> {
+    records.iter().filter_map(|record| match &record.body {
+        Body::Handshake(handshake) => Some((record.conversation?, &**handshake)),
+        _ => None,
+    })
 }
 
 impl<'a> Server<'a> {

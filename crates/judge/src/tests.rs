@@ -1,4 +1,4 @@
-use overheard_ledger::{Exposure, HintBody, Name, Severity};
+use overheard_ledger::{Exposure, Frames, HintBody, Name, Severity};
 
 use super::*;
 
@@ -35,12 +35,12 @@ fn name(name: &str, frame: u64) -> Record {
         }
         .into(),
         conversation: Some(frame),
-        frames: vec![frame],
+        frames: Frames::one(frame),
         time: Some(Time(frame)),
     }
 }
 
-fn findings(records: &[Record], hints: &[Hint]) -> Vec<(Finding, Vec<u64>)> {
+fn findings(records: &[Record], hints: &[Hint]) -> Vec<(Finding, Frames)> {
     let judged = judge(records, hints, &[&NAMES, &OBSERVED], 2);
     let finding = |record: Record| match record.body {
         Body::Finding(finding) => (*finding, record.frames),
@@ -77,7 +77,7 @@ fn the_worst_comes_first() {
     };
     let hint = Hint {
         conversation: 8,
-        frames: vec![8],
+        frames: vec![8].into(),
         time: Time(8),
         body,
     };
@@ -115,7 +115,7 @@ fn an_offer_that_disappears_for_one_client_is_told() {
     };
     let not_offered = |id: u64| Hint {
         conversation: id,
-        frames: vec![id],
+        frames: vec![id].into(),
         time: Time(id),
         body: HintBody::Observed {
             rule: "smtp-starttls-not-offered",
@@ -155,7 +155,7 @@ fn what_stays_unrecognised_and_looks_like_a_cipher_is_told_with_its_server_and_b
     ];
     let looked_at = |id: u64, client: &[u8]| Hint {
         conversation: id,
-        frames: vec![id],
+        frames: vec![id].into(),
         time: Time(id),
         body: HintBody::HighEntropy {
             client: client.to_vec(),

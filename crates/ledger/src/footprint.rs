@@ -33,7 +33,7 @@ fn list(strings: &[String]) -> usize {
 impl Record {
     /// About how many bytes of memory it takes.
     pub fn footprint(&self) -> usize {
-        size_of::<Record>() + OVERHEAD + size_of_val(self.frames.as_slice()) + self.body.footprint()
+        size_of::<Record>() + self.frames.outside() + self.body.footprint()
     }
 }
 
@@ -46,7 +46,6 @@ impl Body {
             Body::Conversation(conversation) => (
                 size_of_val(&**conversation),
                 maybe(conversation.community_id.as_ref())
-                    + text(&conversation.transport)
                     + maybe(conversation.protocol.as_ref())
                     + list(&conversation.encapsulation)
                     + list(&conversation.server_names),
@@ -188,6 +187,6 @@ impl Hint {
             HintBody::HighEntropy { client, server } => client.len() + server.len() + 2 * OVERHEAD,
             HintBody::Observed { learns, .. } => text(learns),
         };
-        size_of::<Hint>() + OVERHEAD + size_of_val(self.frames.as_slice()) + body
+        size_of::<Hint>() + self.frames.outside() + body
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::{CallStep, Encoding, Endpoint, MediaKey, Time};
+use crate::{CallStep, Encoding, Endpoint, Frames, MediaKey, Time};
 
 /// Stands in a sentence for the server of its conversation: judging puts in the best known name and
 /// the address.
@@ -18,7 +18,7 @@ pub struct Hint {
     /// The conversation that said it: the number of its first frame.
     pub conversation: u64,
     /// Evidence: frame numbers, ascending, at most [`crate::MAX_EVIDENCE`].
-    pub frames: Vec<u64>,
+    pub frames: Frames,
     /// Time of the first of the frames.
     pub time: Time,
     /// What it says.

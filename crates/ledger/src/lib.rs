@@ -7,6 +7,7 @@
 mod call;
 mod exposure;
 mod footprint;
+mod frames;
 mod hint;
 mod masked;
 mod post_quantum;
@@ -16,6 +17,7 @@ mod time;
 
 pub use call::{Announced, Call, CallState, CallStep, Encoding, MAX_CALL_STEPS, Media, MediaKey};
 pub use exposure::{Exposure, Severity};
+pub use frames::Frames;
 pub use hint::{DescribedMedia, Description, Hint, HintBody, MAX_BEGINNING, SERVER, Tie};
 pub use masked::{Masked, Reveal, mask_query};
 pub use post_quantum::PostQuantum;

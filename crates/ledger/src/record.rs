@@ -3,13 +3,14 @@
 //! The format is a public interface: fields are added, never renamed. Every record is one JSON object
 //! on a line of its own, and says its `kind`. Unknown values are left out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Call, Exposure, Masked, Media, Severity, Time};
+use crate::{Call, Exposure, Frames, Masked, Media, Severity, Time};
 
 /// The most frame numbers that a record names as its evidence.
 pub const MAX_EVIDENCE: usize = 16;
@@ -26,11 +27,25 @@ pub struct Record {
     pub conversation: Option<u64>,
     /// Evidence: frame numbers as Wireshark shows them (the first is 1), ascending, at most
     /// [`MAX_EVIDENCE`]; empty for the capture record alone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frames: Vec<u64>,
+    #[serde(default, skip_serializing_if = "Frames::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<u64>"))]
+    pub frames: Frames,
     /// Time of the first evidence frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<Time>,
+}
+
+impl Record {
+    /// The id of the conversation that this is the record of. It is read off the evidence: what stands in the
+    /// body lies elsewhere in memory, and there may be millions.
+    pub fn begins(&self) -> Option<u64> {
+        match &self.body {
+            Body::Conversation(conversation) => {
+                Some(self.frames.first().copied().unwrap_or(conversation.id))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A line of the ledger as it is printed.
@@ -278,7 +293,7 @@ pub struct Conversation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub community_id: Option<String>,
     /// `tcp`, `udp`, `udp-lite`, `sctp`, `icmp`, `icmpv6`, or `ip-N` for IP protocol N.
-    pub transport: String,
+    pub transport: Cow<'static, str>,
     /// The endpoint that opened it.
     pub client: Endpoint,
     /// The endpoint that was called.

@@ -9,7 +9,9 @@ use anyhow::Result;
 use overheard_follow::{Aids, Heard, Opened as HeardInside, Options, follow_with};
 use overheard_join::join;
 use overheard_judge::judge;
-use overheard_ledger::{Accounts, Body, Capture, Finding, Hint, Opened, Record, Rule, Time};
+use overheard_ledger::{
+    Accounts, Body, Capture, Finding, Frames, Hint, Opened, Record, Rule, Time,
+};
 use overheard_protocols::PROTOCOLS;
 use overheard_sound::{Sounds, Spool};
 use overheard_source::Captures;
@@ -173,7 +175,7 @@ fn opened(inside: HeardInside, keys: &Keys, outside: &[Record], options: Options
         Record {
             body: summary.into(),
             conversation: None,
-            frames: Vec::new(),
+            frames: Frames::default(),
             time: None,
         },
     );
@@ -224,19 +226,17 @@ impl Ledger {
 
 /// The ledger's order: by first evidence frame, then by conversation, then by kind.
 fn sort(records: &mut [Record]) {
-    // Keys once: they lie behind pointers, and a record is large.
+    // Keys once: a record is large.
     records.sort_by_cached_key(|record| {
+        let first = record.frames.first().copied().unwrap_or(0);
         let (kind, conversation) = match &record.body {
             Body::Capture(_) => (0, 0),
-            Body::Conversation(conversation) => (1, conversation.id),
+            // Its id, which is behind a pointer, is the number of its first frame.
+            Body::Conversation(_) => (1, first),
             Body::Finding(_) => (3, u64::MAX),
             _ => (2, record.conversation.unwrap_or(0)),
         };
-        (
-            record.frames.first().copied().unwrap_or(0),
-            conversation,
-            kind,
-        )
+        (first, conversation, kind)
     });
 }
 
@@ -273,7 +273,7 @@ fn capture_record(captures: &Captures, heard: Heard, records: &[Record]) -> Reco
     Record {
         body: capture.into(),
         conversation: None,
-        frames: Vec::new(),
+        frames: Frames::default(),
         time: None,
     }
 }

@@ -123,6 +123,7 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
             printed?;
             let verdict = verdict(&heard, args.fail_on);
             // As above: what is over need not be tidied.
+            std::mem::forget(report);
             std::mem::forget(heard);
             Ok(verdict)
         }

@@ -121,7 +121,6 @@ fn heard(threads: usize, memory: usize, reveal: Reveal) -> Ledger {
         threads,
         memory,
         reveal,
-        ..Options::default()
     };
     listen_to(&mut captures, options, &mut |_| {}).unwrap()
 }

@@ -286,7 +286,7 @@ fn location(conversation: &Conversation) -> String {
             format!("[{}]", parts.join(":"))
         }
     };
-    let scheme = match conversation.transport.as_str() {
+    let scheme = match &*conversation.transport {
         transport @ ("tcp" | "udp" | "sctp") => transport,
         _ => "ip",
     };

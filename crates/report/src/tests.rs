@@ -21,7 +21,7 @@ fn record(body: impl Into<Body>) -> Record {
     Record {
         body: body.into(),
         conversation: Some(1),
-        frames: vec![12, 15],
+        frames: vec![12, 15].into(),
         time: Some(Time(MORNING)),
     }
 }
@@ -42,7 +42,7 @@ fn conversation(id: u64, exposure: Exposure, sealed: u64) -> Conversation {
     Conversation {
         id,
         community_id: None,
-        transport: "tcp".to_owned(),
+        transport: "tcp".into(),
         client: endpoint("192.0.2.10:40000"),
         server: endpoint("192.0.2.25:443"),
         packets: [5, 5],
@@ -251,7 +251,7 @@ fn hostile() -> Vec<Record> {
             ..Capture::default()
         }),
         record(Conversation {
-            transport: text(),
+            transport: text().into(),
             protocol: Some(text()),
             encapsulation: vec![text()],
             server_names: vec![text()],

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
 use overheard_judge::{Server, Servers};
@@ -43,11 +44,10 @@ pub struct Report<'a> {
     pub(crate) sealed: Sealed,
     /// The servers that answered handshakes: those first that have something to upgrade, then most handshakes first.
     pub(crate) servers: Vec<Server<'a>>,
-    /// What a stored recording opens, worst first, then most bytes first.
-    pub(crate) stored: Vec<Stored>,
-    /// Who talked to whom, most bytes first.
-    pub(crate) pairs: Vec<Pair>,
-    names: BTreeMap<IpAddr, &'a str>,
+    /// Those of the conversations that hide anything.
+    hiding: Vec<&'a Conversation>,
+    /// Best known names of hosts: gathered where they are asked for first.
+    names: OnceLock<HashMap<IpAddr, &'a str>>,
     /// The owner's own view, where keys were given.
     pub(crate) opened: Option<Box<Inside<'a>>>,
 }
@@ -166,9 +166,9 @@ impl<'a> Report<'a> {
         let mut calls: Vec<(&Call, Option<Time>, u64)> = Vec::new();
         let mut media: Vec<(&Media, &Record)> = Vec::new();
         let mut credentials: Vec<(&Credential, Option<u64>)> = Vec::new();
-        let mut letters: BTreeSet<[&str; 3]> = BTreeSet::new();
-        let mut files: BTreeSet<[&str; 2]> = BTreeSet::new();
-        let mut names: BTreeSet<&str> = BTreeSet::new();
+        let mut letters: HashSet<[&str; 3]> = HashSet::new();
+        let mut files: HashSet<[&str; 2]> = HashSet::new();
+        let mut names: HashSet<&str> = HashSet::new();
         let mut requests = 0;
         let mut keys_in_clear = HashSet::new();
         for record in records {
@@ -235,28 +235,27 @@ impl<'a> Report<'a> {
                 facts.sealed_opening_later += held.sealed;
             }
         }
-        let mut host_names = BTreeMap::new();
-        for conversation in &conversations {
-            if let Some(name) = conversation.server_names.first() {
-                host_names
-                    .entry(conversation.server.ip)
-                    .or_insert(name.as_str());
-            }
-        }
-        let last: HashMap<u64, &Handshake> = handshakes
+        let last = by_conversation(&handshakes);
+        // Few conversations hide anything: only these are looked at again.
+        let hiding: Vec<&Conversation> = conversations
             .iter()
-            .map(|(id, handshake, _)| (*id, *handshake))
+            .copied()
+            .filter(|conversation| {
+                !matches!(conversation.exposure, Exposure::Open | Exposure::Unknown)
+                    || conversation.accounts.sealed > 0
+                    || last.contains_key(&conversation.id)
+            })
             .collect();
         let sealed = capture.map_or(0, |capture| capture.accounts.sealed);
         Report {
-            sealed: Sealed::new(&conversations, &last, &keys_in_clear, sealed),
+            sealed: Sealed::new(&hiding, &last, &keys_in_clear, sealed),
             servers: servers(records),
             without_capture: Capture::default(),
             capture,
             rules: by_rule(findings),
-            stored: stored(&conversations, &last),
+            hiding,
+            names: OnceLock::new(),
             handshakes,
-            pairs: pairs(&conversations),
             conversations,
             exposures,
             facts,
@@ -264,7 +263,6 @@ impl<'a> Report<'a> {
             recordings: BTreeMap::new(),
             saved: BTreeMap::new(),
             talks,
-            names: host_names,
             opened: None,
         }
     }
@@ -309,16 +307,47 @@ impl<'a> Report<'a> {
 
     /// The best known name of a host.
     pub(crate) fn host_name(&self, address: IpAddr) -> Option<&'a str> {
-        self.names.get(&address).copied()
+        let names = self.names.get_or_init(|| host_names(&self.conversations));
+        names.get(&address).copied()
     }
 
     /// A host by its best known name, with its address.
     pub(crate) fn host(&self, address: IpAddr) -> String {
-        match self.names.get(&address) {
+        match self.host_name(address) {
             Some(name) => format!("{name} ({address})"),
             None => address.to_string(),
         }
     }
+
+    /// What a stored recording opens, worst first, then most bytes first.
+    pub(crate) fn stored(&self) -> Vec<Stored> {
+        stored(&self.hiding, &by_conversation(&self.handshakes))
+    }
+
+    /// Who talked to whom, most bytes first.
+    pub(crate) fn pairs(&self) -> Vec<Pair> {
+        pairs(&self.conversations)
+    }
+}
+
+fn host_names<'a>(conversations: &[&'a Conversation]) -> HashMap<IpAddr, &'a str> {
+    let mut names = HashMap::new();
+    for conversation in conversations {
+        if let Some(name) = conversation.server_names.first() {
+            names.entry(conversation.server.ip).or_insert(name.as_str());
+        }
+    }
+    names
+}
+
+/// The last handshake of each conversation.
+fn by_conversation<'a>(
+    handshakes: &[(u64, &'a Handshake, &'a [u64])],
+) -> HashMap<u64, &'a Handshake> {
+    handshakes
+        .iter()
+        .map(|(id, handshake, _)| (*id, *handshake))
+        .collect()
 }
 
 fn count_of(length: usize) -> u64 {
@@ -375,8 +404,10 @@ fn count_logins(
     credentials: &[(&Credential, Option<u64>)],
     conversations: &[&Conversation],
 ) {
+    let asked: HashSet<u64> = credentials.iter().filter_map(|(_, id)| *id).collect();
     let servers: HashMap<u64, IpAddr> = conversations
         .iter()
+        .filter(|conversation| asked.contains(&conversation.id))
         .map(|conversation| (conversation.id, conversation.server.ip))
         .collect();
     let mut passwords = BTreeSet::new();
@@ -399,23 +430,21 @@ fn count_logins(
 }
 
 fn held(conversations: &[&Conversation]) -> Vec<Held> {
-    let of = |exposure| {
-        let mut held = Held {
-            exposure,
-            conversations: 0,
-            bytes: 0,
-            sealed: 0,
-        };
-        for conversation in conversations {
-            if conversation.exposure == exposure {
-                held.conversations += 1;
-                held.bytes += conversation.bytes.iter().sum::<u64>();
-                held.sealed += conversation.accounts.sealed;
-            }
+    let mut all = Exposure::ALL.map(|exposure| Held {
+        exposure,
+        conversations: 0,
+        bytes: 0,
+        sealed: 0,
+    });
+    for conversation in conversations {
+        let of = |held: &&mut Held| held.exposure == conversation.exposure;
+        if let Some(held) = all.iter_mut().find(of) {
+            held.conversations += 1;
+            held.bytes += conversation.bytes.iter().sum::<u64>();
+            held.sealed += conversation.accounts.sealed;
         }
-        held
-    };
-    Exposure::ALL.into_iter().map(of).collect()
+    }
+    all.into()
 }
 
 /// Findings by rule and remedy: what has another remedy stands by itself. Worst first; among equals, the rule

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use overheard_ledger::{
-    Account, Accounts, Body, Endpoint, Exposure, Hint, HintBody, MAX_EVIDENCE, Masked, Record,
-    Reveal, Time,
+    Account, Accounts, Body, Endpoint, Exposure, Frames, Hint, HintBody, MAX_EVIDENCE, Masked,
+    Record, Reveal, Time,
 };
 
 use crate::limits::MAX_RECORDS;
@@ -34,7 +34,7 @@ pub struct Context {
 /// Frames that prove something, and the time of the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Evidence {
-    frames: Vec<u64>,
+    frames: Frames,
     time: Time,
 }
 
@@ -48,7 +48,10 @@ impl Evidence {
         frames.sort_unstable();
         frames.dedup();
         frames.truncate(MAX_EVIDENCE);
-        Evidence { frames, time }
+        Evidence {
+            frames: frames.into(),
+            time,
+        }
     }
 
     /// Adds the frames of `other`; the time becomes the earlier one.
@@ -56,10 +59,7 @@ impl Evidence {
         if self.frames.is_empty() || (!other.frames.is_empty() && other.time < self.time) {
             self.time = other.time;
         }
-        self.frames.extend(&other.frames);
-        self.frames.sort_unstable();
-        self.frames.dedup();
-        self.frames.truncate(MAX_EVIDENCE);
+        self.frames.join(&other.frames);
     }
 
     /// Time of the first frame.
@@ -232,6 +232,12 @@ impl<'a> Notes<'a> {
             .earlier
             .first()
             .map_or(self.context.time, |&(_, time)| time.min(self.context.time));
+        if self.earlier.is_empty() {
+            return Evidence {
+                frames: Frames::one(self.context.frame),
+                time,
+            };
+        }
         let mut frames = Vec::with_capacity(self.earlier.len() + 1);
         frames.extend(self.earlier.iter().map(|&(frame, _)| frame));
         frames.push(self.context.frame);

@@ -25,7 +25,7 @@ fn record(state: CallState, start: u64, end: Option<u64>, steps: Vec<CallStep>) 
     Record {
         body: call.into(),
         conversation: Some(start),
-        frames: vec![start],
+        frames: vec![start].into(),
         time: Some(Time(start)),
     }
 }

@@ -76,7 +76,7 @@ fn call(id: &str, start: u64, end: u64) -> Record {
     Record {
         body: call.into(),
         conversation: Some(1),
-        frames: vec![1],
+        frames: vec![1].into(),
         time: Some(Time(start)),
     }
 }

@@ -34,7 +34,7 @@ fn record(leg: &Leg) -> Record {
     Record {
         body: call.into(),
         conversation: Some(leg.start),
-        frames: vec![leg.start],
+        frames: vec![leg.start].into(),
         time: Some(Time(leg.start)),
     }
 }

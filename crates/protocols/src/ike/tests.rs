@@ -172,7 +172,7 @@ fn told(record: Handshake) -> Vec<(&'static str, String)> {
     let record = overheard_ledger::Record {
         body: record.into(),
         conversation: None,
-        frames: vec![1],
+        frames: vec![1].into(),
         time: None,
     };
     let seen = Seen {

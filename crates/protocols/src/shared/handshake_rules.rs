@@ -233,7 +233,7 @@ mod tests {
             }
             .into(),
             conversation: None,
-            frames: vec![1],
+            frames: vec![1].into(),
             time: Some(Time(1_000)),
         };
         let seen = Seen {

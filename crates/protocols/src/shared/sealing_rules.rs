@@ -174,7 +174,7 @@ mod tests {
         let record = Record {
             body: handshake.into(),
             conversation: None,
-            frames: vec![1],
+            frames: vec![1].into(),
             time: None,
         };
         let seen = Seen {

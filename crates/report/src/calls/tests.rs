@@ -24,7 +24,7 @@ fn record(frame: u64, body: impl Into<Body>, time: Time) -> Record {
     Record {
         body: body.into(),
         conversation: Some(1),
-        frames: vec![frame],
+        frames: vec![frame].into(),
         time: Some(time),
     }
 }
@@ -167,7 +167,7 @@ fn what_is_heard_follows_from_how_the_sound_is_protected() {
         let conversation = Conversation {
             id: 1,
             community_id: None,
-            transport: "udp".to_owned(),
+            transport: "udp".into(),
             client: endpoint(CALLER[0]),
             server: endpoint(CALLER[1]),
             packets: [0, 0],

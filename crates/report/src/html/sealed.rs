@@ -85,8 +85,9 @@ impl Report<'_> {
             ">Conversations",
             ">Sealed bytes",
         ]);
+        let stored = self.stored();
         let body = html! {
-            @for stored in self.stored.iter().take(MAX_ROWS) {
+            @for stored in stored.iter().take(MAX_ROWS) {
                 tr {
                     td { (chip(stored.exposure)) }
                     td { (visible(&stored.server)) }
@@ -98,10 +99,10 @@ impl Report<'_> {
             }
         };
         html! {
-            @if !self.stored.is_empty() {
+            @if !stored.is_empty() {
                 details {
                     summary { "All sealed conversations by server and key exchange" }
-                    (table("As the server chose it.", self.stored.len(), MAX_ROWS, head, body))
+                    (table("As the server chose it.", stored.len(), MAX_ROWS, head, body))
                 }
             }
         }

@@ -41,10 +41,11 @@ pub(super) fn heads(heads: &[&str]) -> Markup {
 
 impl Report<'_> {
     pub(super) fn pairs_section(&self) -> Markup {
-        if self.pairs.is_empty() {
+        let pairs = self.pairs();
+        if pairs.is_empty() {
             return html! {};
         }
-        let most = self.pairs.first().map_or(1, |pair| pair.bytes).max(1);
+        let most = pairs.first().map_or(1, |pair| pair.bytes).max(1);
         let head = heads(&[
             "Who",
             "To whom",
@@ -55,7 +56,7 @@ impl Report<'_> {
             "Worst exposure",
         ]);
         let body = html! {
-            @for pair in self.pairs.iter().take(MAX_RANKED_ROWS) {
+            @for pair in pairs.iter().take(MAX_RANKED_ROWS) {
                 @let protocols: Vec<String> = pair.protocols.iter().take(6).map(|name| visible(name)).collect();
                 tr {
                     td { (visible(&self.host(pair.client))) }
@@ -76,7 +77,7 @@ impl Report<'_> {
             section aria-labelledby="pairs" {
                 h2 #pairs { "Who talked to whom" }
                 p.note { "A tap sees this whatever is sealed." }
-                (table("Pairs of hosts, most bytes first.", self.pairs.len(), MAX_RANKED_ROWS, head, body))
+                (table("Pairs of hosts, most bytes first.", pairs.len(), MAX_RANKED_ROWS, head, body))
             }
         }
     }
@@ -190,7 +191,7 @@ fn filter(conversation: &Conversation) -> String {
         family(server.ip),
         server.ip
     );
-    match conversation.transport.as_str() {
+    match &*conversation.transport {
         transport @ ("tcp" | "udp" | "sctp") => format!(
             "{addresses} && {transport}.port == {} && {transport}.port == {}",
             client.port, server.port

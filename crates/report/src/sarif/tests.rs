@@ -7,7 +7,7 @@ fn record(body: Body, frames: &[u64]) -> Record {
     Record {
         body,
         conversation: None,
-        frames: frames.to_vec(),
+        frames: frames.to_vec().into(),
         time: None,
     }
 }

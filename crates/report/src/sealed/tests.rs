@@ -1,4 +1,4 @@
-use overheard_ledger::{Accounts, Capture, Record};
+use overheard_ledger::{Accounts, Capture, Frames, Record};
 use serde_json::{Value, json};
 
 use crate::{Report, Style};
@@ -25,7 +25,7 @@ fn records(sealed: u64, conversations: &[Value]) -> Vec<Record> {
     let capture = Record {
         body: capture.into(),
         conversation: None,
-        frames: Vec::new(),
+        frames: Frames::default(),
         time: None,
     };
     let others = conversations

@@ -55,7 +55,7 @@ fn record(body: impl Into<Body>, conversation: u64) -> Record {
     Record {
         body: body.into(),
         conversation: Some(conversation),
-        frames: vec![conversation],
+        frames: vec![conversation].into(),
         time: None,
     }
 }
@@ -242,7 +242,7 @@ fn the_offer_tells_who_called_before_addresses_do() {
                 label: Some("call-1".to_owned()),
                 details: Vec::new(),
             },
-            frames: vec![frame],
+            frames: vec![frame].into(),
             conversation: 1,
             time: Time(0),
         });
