@@ -109,6 +109,7 @@ def ffmpeg(row, name, voice, rate, number, target, port):
     # So much it keeps free for what SRTP adds.
     size += 14 if "srtp" in row else 0
     frame = row.get("frame", rate // 50)
+    size = max(size, row.get("frame", 0))
     secure = "srtp" in row
     more = ["-srtp_out_suite", row["srtp"], "-srtp_out_params", base64.b64encode(key(row, name)).decode()] if secure else []
     return [

@@ -1,6 +1,7 @@
 """What overheard says of a recorded call, and whether it is what was said."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ def of(row, folder, files, binary):
     wrong = list(of_records(row, folder, records))
     wrong += of_masks(row, binary, capture)
     sounds = folder / "sound"
+    shutil.rmtree(sounds, ignore_errors=True)
     listed = run(binary, "calls", "--json", "--reveal", "--save", sounds, capture)
     (folder / "calls.ndjson").write_text(listed)
     saved = sorted(sounds.glob("*.wav")) if sounds.exists() else []
