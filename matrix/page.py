@@ -1,12 +1,11 @@
-"""The table of docs/handshakes.md: written from rows/*.toml, and compared with it."""
+"""Tables of the pages in docs/: written from the rows, and compared with them."""
 
-BEGIN = "<!-- rows: written by matrix/run --write -->"
+BEGIN = "<!-- rows: written by {} --write -->"
 END = "<!-- end of rows -->"
 
 
-def write_or_check(path, rows, fields, write):
-    """Writes the page's table, or compares; whether it differs."""
-    del fields
+def handshakes(rows):
+    """The table of docs/handshakes.md."""
     lines = ["| handshake | made by | version | key exchange | cipher suite | exposure | findings |", "|---|---|---|---|---|---|---|"]
     for row in rows.values():
         expect = row["expect"]
@@ -20,15 +19,20 @@ def write_or_check(path, rows, fields, write):
             ", ".join(f"`{finding}`" for finding in expect["findings"]) or "none",
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    table = "\n".join(lines)
+    return "\n".join(lines)
+
+
+def write_or_check(path, table, program, write):
+    """Writes a page's table, which `program` does, or compares; whether it differs."""
+    begin = BEGIN.format(program)
     text = path.read_text()
-    before, rest = text.split(BEGIN)
+    before, rest = text.split(begin)
     _, after = rest.split(END)
-    new = f"{before}{BEGIN}\n{table}\n{END}{after}"
+    new = f"{before}{begin}\n{table}\n{END}{after}"
     if new == text:
         return False
     if write:
         path.write_text(new)
         return False
-    print(f"{path.name} does not hold the rows of rows/*.toml: matrix/run --write makes it anew")
+    print(f"{path.name} does not hold the rows: {program} --write makes it anew")
     return True

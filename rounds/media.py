@@ -122,16 +122,16 @@ def ffmpeg(row, name, voice, rate, number, target, port):
 
 
 def recording(path, voice, codec):
-    """A recording for sipp to play: a voice as RTP of 20 ms, encoded by ffmpeg."""
+    """A recording for sipp to play: a voice as RTP of 20 ms at 8 kHz, encoded by ffmpeg."""
     encoder, size = FFMPEG[codec]
     number = CODECS[codec][0]
-    form = {"PCMU": "mulaw", "PCMA": "alaw"}[codec]
-    command = ["ffmpeg", "-v", "error", "-i", str(voice), "-c:a", encoder, "-f", form, "-"]
+    form = {"PCMU": "mulaw", "PCMA": "alaw"}.get(codec, "g726le")
+    command = ["ffmpeg", "-v", "error", "-i", str(voice), "-c:a", *encoder.split(), "-f", form, "-"]
     data = subprocess.run(command, capture_output=True, check=True).stdout
     out = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
     ssrc = int.from_bytes(hashlib.sha256(f"{voice} {codec}".encode()).digest()[:4], "big")
     for n in range(len(data) // size):
-        packet = struct.pack("!BBHII", 0x80, number | (0x80 if n == 0 else 0), n, n * size, ssrc) + data[n * size : (n + 1) * size]
+        packet = struct.pack("!BBHII", 0x80, number | (0x80 if n == 0 else 0), n, n * 160, ssrc) + data[n * size : (n + 1) * size]
         udp = struct.pack("!HHHH", 6000, 6000, 8 + len(packet), 0) + packet
         ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), n, 0, 64, 17, 0) + bytes([192, 0, 2, 10, 192, 0, 2, 20]) + udp
         frame = bytes(12) + b"\x08\x00" + ip

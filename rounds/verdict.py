@@ -44,6 +44,7 @@ def of(row, folder, files, binary):
     listed = run(binary, "calls", "--json", "--reveal", "--save", sounds, capture)
     (folder / "calls.ndjson").write_text(listed)
     saved = sorted(sounds.glob("*.wav")) if sounds.exists() else []
+    wrong += of_list(row, [json.loads(line) for line in listed.splitlines()], records, saved)
     if not row.get("heard", True):
         if saved:
             wrong.append(f"sealed, and yet there is {[path.name for path in saved]}")
@@ -98,6 +99,23 @@ def of_records(row, folder, records):
     elif any("digits" in one for one in [*media, *calls]):
         yield f"digits that nobody pressed: {[one['digits'] for one in [*media, *calls] if 'digits' in one]}"
     yield from of_media_records(row, folder, media, calls)
+
+
+def of_list(row, calls, records, saved):
+    """What differs between the list of calls and the records, and between it and the files of sound."""
+    told = {record["call_id"]: record for record in records if record["kind"] == "call"}
+    for call in calls:
+        record = told.get(call.get("call_id"), {})
+        for field in ("from", "to", "state", "transferred_to", "digits"):
+            if record and call.get(field) != record.get(field):
+                yield f"the list has {field} {call.get(field)!r}, the ledger {record.get(field)!r}"
+    heard = [call.get("heard") for call in calls]
+    wanted = {True: {"heard"}, False: {"sealed", "unknown"}}[row.get("heard", True)]
+    if not set(heard) <= wanted or not heard:
+        yield f"the calls of the list are {heard}, expected {sorted(wanted)}"
+    names = sorted(call["saved"] for call in calls if "saved" in call)
+    if names != [path.name for path in saved]:
+        yield f"the list says that {names} were saved"
 
 
 def of_media_records(row, folder, media, calls):
