@@ -210,21 +210,35 @@ impl WebSocket {
             // A ping between the frames of a message leaves it as it is.
             return self.pass(side, &frame, payload);
         }
-        if !self.told && frame.length > 0 {
+        let step = self.data(side, &frame, payload, length, notes);
+        // Not before it is taken: what is written down for a step that needs more does not remain.
+        if matches!(step, Step::Took(_)) && !self.told && frame.length > 0 {
             self.told = true;
             notes.observe(
                 "websocket-messages",
                 format!("What is said in the WebSocket to {SERVER}"),
             );
         }
+        step
+    }
+
+    /// Hears a frame that is a message or a part of one, of which `payload` is there.
+    fn data(
+        &mut self,
+        side: Side,
+        frame: &Header,
+        payload: &[u8],
+        length: usize,
+        notes: &mut Notes<'_>,
+    ) -> Step {
         let sender = self.sender(side);
         let before = match (frame.opcode, sender.message.take()) {
-            (0, None) => return self.pass(side, &frame, payload),
+            (0, None) => return self.pass(side, frame, payload),
             (0, before) => before.unwrap_or_default(),
             _ => Vec::new(),
         };
         if frame.reserved || before.len().saturating_add(length) > MAX_MESSAGE {
-            return self.pass(side, &frame, payload);
+            return self.pass(side, frame, payload);
         }
         if before.is_empty() {
             let beginning: Vec<u8> = frame
@@ -233,7 +247,7 @@ impl WebSocket {
                 .collect();
             let enough = payload.len() >= length.min(TELLING);
             if enough && length > 0 && !may_be_sip(&beginning) {
-                return self.pass(side, &frame, payload);
+                return self.pass(side, frame, payload);
             }
         }
         let Some(payload) = payload.get(..length) else {

@@ -102,8 +102,15 @@ fn content(record: &Record) -> (String, u64) {
         }
     }
     if let Body::Call(_) = record.body {
-        for field in ["start", "answer", "end"] {
+        for field in ["start", "ringing", "answer", "end"] {
             fields.remove(field);
+        }
+        let steps = fields.get_mut("steps").and_then(Value::as_array_mut);
+        for step in steps.into_iter().flatten() {
+            if let Some(step) = step.as_object_mut() {
+                step.remove("frame");
+                step.remove("time");
+            }
         }
     }
     let count = match &record.body {
