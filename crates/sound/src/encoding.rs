@@ -64,7 +64,7 @@ impl Encoding {
     }
 
     /// What a name means that signalling gave; a clock or channels that it did not give are the usual ones.
-    fn named(name: &str, clock: u32, channels: u8) -> Encoding {
+    pub(crate) fn named(name: &str, clock: u32, channels: u8) -> Encoding {
         let upper = name.to_ascii_uppercase();
         let (codec, usual) = match upper.as_str() {
             "PCMU" => (Codec::Pcmu, 8000),
@@ -199,6 +199,23 @@ impl Encodings {
             .map_or(Encoding::fixed(self.main_type).clock, |(_, encoding)| {
                 encoding.clock
             })
+    }
+
+    /// The type that most packets have, and what it means.
+    pub(crate) fn main(&self) -> (u8, Encoding) {
+        (self.main_type, self.meaning(self.main_type, &[]))
+    }
+
+    /// Whether nobody said what the type that most packets have is.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let said = self.announced.iter().chain(&self.main);
+        self.main_type >= 96 && !said.clone().any(|(number, _)| *number == self.main_type)
+    }
+
+    /// Says what a payload type means, whatever was announced.
+    pub(crate) fn correct(&mut self, payload_type: u8, encoding: Encoding) {
+        self.announced.retain(|(number, _)| *number != payload_type);
+        self.announced.push((payload_type, encoding));
     }
 
     /// Whether some of it may be heard or be events.

@@ -1,5 +1,6 @@
 //! Hears all streams that were recorded, and writes into the records what was said in them.
 
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -7,8 +8,9 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use overheard_ledger::{Body, Exposure, Masked, Media, Record, Reveal, Time};
 use overheard_tap::SoundStream;
 
+use crate::audition::Audition;
 use crate::dtmf::pressed;
-use crate::encoding::Encodings;
+use crate::encoding::{Codec, Encoding, Encodings};
 use crate::listening::Listening;
 use crate::player::{Player, Score};
 use crate::spool::Spool;
@@ -28,6 +30,9 @@ pub(crate) struct Heard {
     digits: String,
     opened: u64,
     unopened: u64,
+    /// Whether it is in clear although nobody said so, and the codec's name where that was found, too.
+    found_clear: bool,
+    found_codec: Option<&'static str>,
     /// Whether the recorded packets could not be read.
     pub(crate) failed: bool,
 }
@@ -90,8 +95,9 @@ fn scores(spool: &Spool, records: &[Record]) -> Vec<(usize, f64, Score)> {
             "none" => false,
             _ => !keys.is_empty(),
         };
+        let doubtful = media.protection.is_empty() && keys.is_empty();
         let encodings = Encodings::of(media);
-        if !encodings.worth_playing() {
+        if !encodings.worth_playing() && !(doubtful && encodings.is_unknown()) {
             continue;
         }
         let score = Score {
@@ -99,6 +105,7 @@ fn scores(spool: &Spool, records: &[Record]) -> Vec<(usize, f64, Score)> {
             encodings,
             keys,
             sealed,
+            doubtful,
         };
         // A stream that was written down twice is heard once, with the longer record.
         match by_stream.get(&stream).and_then(|at| scores.get_mut(*at)) {
@@ -124,7 +131,15 @@ pub(crate) fn stream_of(conversation: u64, media: &Media) -> Option<SoundStream>
 }
 
 fn hear(spool: &Spool, record: usize, seconds: f64, score: &Score, thorough: bool) -> Heard {
-    let mut player = Player::new(spool, score);
+    let mut score = score.clone();
+    let found = match settle(spool, &mut score) {
+        Ok(found) => found,
+        Err(_) => return Heard::nothing(record, score, true),
+    };
+    if score.doubtful && found.is_none() {
+        return Heard::nothing(record, score, false);
+    }
+    let mut player = Player::new(spool, &score);
     let mut listening = Listening::new(seconds, thorough);
     let failed = loop {
         match player.next() {
@@ -135,16 +150,64 @@ fn hear(spool: &Spool, record: usize, seconds: f64, score: &Score, thorough: boo
     };
     let (opened, unopened) = player.opened();
     let sound = listening.start.zip(player.end());
+    let digits = pressed(&player.events.digits, &listening.tones.digits);
     Heard {
         record,
-        score: score.clone(),
         sound: sound.map(|(start, end)| (start, end, listening.best_rate)),
         speech_seconds: listening.speech_seconds(),
         loudness: listening.loudness(),
-        digits: pressed(&player.events.digits, &listening.tones.digits),
+        digits,
         opened,
         unopened,
+        found_clear: score.doubtful,
+        found_codec: found.flatten(),
         failed,
+        score,
+    }
+}
+
+/// Settles by listening what signalling does not tell, or tells wrongly: the codec of an unknown type, and the order of the codes of
+/// G.726. `None` where nothing shows that the stream is in clear; else the name of a codec that was found.
+fn settle(spool: &Spool, score: &mut Score) -> io::Result<Option<Option<&'static str>>> {
+    let (payload_type, encoding) = score.encodings.main();
+    let is_g726 = matches!(encoding.codec, Codec::G726 { .. });
+    if !score.doubtful && (score.sealed || !is_g726) {
+        return Ok(None);
+    }
+    let audition = Audition::of(spool, score.stream)?;
+    if score.doubtful && score.encodings.is_unknown() {
+        if !audition.is_opus(payload_type) {
+            return Ok(None);
+        }
+        score
+            .encodings
+            .correct(payload_type, Encoding::named("opus", 0, 1));
+        return Ok(Some(Some("opus")));
+    }
+    let packed = audition.packed(payload_type, encoding);
+    if packed != encoding {
+        score.encodings.correct(payload_type, packed);
+    }
+    let is_clear = !score.doubtful || audition.is_smooth(payload_type, packed);
+    Ok(is_clear.then_some(None))
+}
+
+impl Heard {
+    /// A stream of which nothing can be heard.
+    fn nothing(record: usize, score: Score, failed: bool) -> Heard {
+        Heard {
+            record,
+            score,
+            sound: None,
+            speech_seconds: 0.0,
+            loudness: Vec::new(),
+            digits: String::new(),
+            opened: 0,
+            unopened: 0,
+            found_clear: false,
+            found_codec: None,
+            failed,
+        }
     }
 }
 
@@ -170,6 +233,13 @@ pub(crate) fn write_down(heard: &[Heard], records: &mut [Record], reveal: Reveal
                     *most = &one.digits;
                 }
             }
+        }
+        if one.found_clear && one.sound.is_some() {
+            "none".clone_into(&mut media.protection);
+            if let Some(codec) = one.found_codec {
+                media.codec = Some(codec.to_owned());
+            }
+            opened.insert(one.score.stream.conversation);
         }
         if one.opened > 0 && media.protection != "sdes-in-clear" {
             "sdes-in-clear".clone_into(&mut media.protection);

@@ -7,6 +7,7 @@
 //! records how much was said. [`Sounds::write_wav`] gives the sound of a call, and [`Sealing`] seals it for one
 //! who may hear it.
 
+mod audition;
 mod call;
 mod codec;
 mod dtmf;

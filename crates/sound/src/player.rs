@@ -32,6 +32,8 @@ pub(crate) struct Score {
     pub(crate) keys: Vec<MediaKey>,
     /// Whether packets that none of the keys opens are sealed all the same.
     pub(crate) sealed: bool,
+    /// Whether nobody said that it is in clear.
+    pub(crate) doubtful: bool,
 }
 
 /// Samples that were said without a break.
