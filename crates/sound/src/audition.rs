@@ -71,7 +71,7 @@ impl Audition {
     }
 
     /// The codec, with its codes in the order in which they sound like something: some senders of G.726 announce one order and
-    /// send the other.
+    /// send the other. At 32 kbit/s both orders sound alike, and what was announced holds.
     pub(crate) fn packed(&self, payload_type: u8, encoding: Encoding) -> Encoding {
         let Codec::G726 { bits, packing } = encoding.codec else {
             return encoding;

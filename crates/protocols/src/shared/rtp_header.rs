@@ -73,15 +73,17 @@ pub(crate) fn whole_frames(payload_type: u8, bytes: usize) -> Option<bool> {
     Some(bytes > 0 && (rest == 0 || (payload_type == 18 && rest == 2)))
 }
 
-/// Whether they are whole frames with an authentication tag of SRTP behind, of the usual 10 or 4 bytes
-/// (RFC 3711 section 5.2, RFC 4568 section 6.2).
+/// Whether they are whole frames with an authentication tag of SRTP behind, of the usual 10, 4 or 16 bytes
+/// (RFC 3711 section 5.2, RFC 4568 section 6.2, RFC 7714 section 13.2).
 pub(crate) fn has_tagged_frames(payload_type: u8, bytes: usize) -> bool {
     let without = |tag| {
         bytes
             .checked_sub(tag)
             .and_then(|bytes| whole_frames(payload_type, bytes))
     };
-    [10, 4].into_iter().any(|tag| without(tag) == Some(true))
+    [10, 4, 16]
+        .into_iter()
+        .any(|tag| without(tag) == Some(true))
 }
 
 impl Header {
@@ -109,7 +111,12 @@ impl Header {
             if dynamic { 5 } else { 0 }
         } else if fits == Some(false) {
             let sealed = has_tagged_frames(self.payload_type, self.payload);
-            if sealed { 15 } else { 0 }
+            match sealed {
+                true => 15,
+                // Some senders fill packets of G.711 and G.722 with as many samples as they have at hand.
+                false if matches!(self.payload_type, 0 | 8 | 9) => 5,
+                false => 0,
+            }
         } else if static_encoding(self.payload_type).is_some() {
             20
         } else if dynamic {
