@@ -9,7 +9,7 @@ use overheard_ledger::Time;
 const LEAP: i64 = 1_000_000_000;
 /// How far packets may come late or early all together before the stream is moved.
 const DRIFT: i64 = 20_000_000;
-/// Packets that are looked at before that.
+/// Packets that are looked at before that, twice: a sender that sends in bursts is early and late by itself.
 const WATCHED: u32 = 256;
 /// How late the first packet may be behind later ones, at most.
 const LATE: i64 = 200_000_000;
@@ -47,6 +47,8 @@ struct Anchored {
     /// The earliest of the packets that are being watched, behind or before their place, and how many there were.
     earliest: i64,
     watched: u32,
+    /// The earliest of those that were watched before.
+    earliest_before: i64,
     /// When the watch was set on, in the time of the stream.
     since: i64,
 }
@@ -122,6 +124,7 @@ impl Place {
             last: packet,
             earliest: i64::MAX,
             watched: 0,
+            earliest_before: 0,
             since: base,
         }
     }
@@ -143,8 +146,12 @@ impl Anchored {
     fn correct(&mut self) {
         let elapsed = self.said().saturating_sub(self.since);
         let believed = self.earliest >= -(elapsed / 1000 * BELIEVED + DRIFT);
-        if self.earliest.abs() > DRIFT && believed {
+        let again = self.earliest_before.signum() == self.earliest.signum()
+            && self.earliest_before.abs() > DRIFT;
+        self.earliest_before = self.earliest;
+        if self.earliest.abs() > DRIFT && again && believed {
             self.base = self.base.saturating_add(self.earliest);
+            self.earliest_before = 0;
         }
         self.since = self.said();
         self.earliest = i64::MAX;
