@@ -119,9 +119,9 @@ fn opus_ticks(payload: &[u8]) -> Option<u32> {
     let (&toc, rest) = payload.split_first()?;
     let frame = match (toc >> 3, toc >> 3 & 3) {
         (0..=11, 3) => OPUS_CLOCK / 1000 * 60,
-        (0..=11, size) => OPUS_CLOCK / 100 << size,
-        (12..=15, size) => OPUS_CLOCK / 100 << (size & 1),
-        (_, size) => OPUS_CLOCK / 400 << size,
+        (0..=11, size) => (OPUS_CLOCK / 100) << size,
+        (12..=15, size) => (OPUS_CLOCK / 100) << (size & 1),
+        (_, size) => (OPUS_CLOCK / 400) << size,
     };
     let frames = match toc & 3 {
         0 => 1,

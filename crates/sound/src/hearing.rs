@@ -97,7 +97,8 @@ fn scores(spool: &Spool, records: &[Record]) -> Vec<(usize, f64, Score)> {
         };
         let doubtful = media.protection.is_empty() && keys.is_empty();
         let encodings = Encodings::of(media);
-        if !encodings.worth_playing() && !(doubtful && encodings.is_unknown()) {
+        let unknown = doubtful && encodings.is_unknown();
+        if !unknown && !encodings.worth_playing() {
             continue;
         }
         let score = Score {
