@@ -71,7 +71,7 @@ impl Default for Tones {
 
 /// The strongest tone of a group and its power, where it stands out.
 fn strongest(coefficients: &[f32; 4], block: &[i16]) -> Option<(usize, f32)> {
-    let powers = coefficients.map(|coefficient| power(coefficient, block));
+    let powers = powers(coefficients, block);
     let (at, best) = powers
         .iter()
         .copied()
@@ -84,17 +84,25 @@ fn strongest(coefficients: &[f32; 4], block: &[i16]) -> Option<(usize, f32)> {
     stands_out.then_some((at, best))
 }
 
-/// The power of a frequency, a sample (Goertzel).
-fn power(coefficient: f32, block: &[i16]) -> f32 {
-    let (mut last, mut before) = (0.0_f32, 0.0_f32);
+/// The power of each frequency of a group, a sample (Goertzel); side by side, so that the processor can.
+fn powers(coefficients: &[f32; 4], block: &[i16]) -> [f32; 4] {
+    let (mut last, mut before) = ([0.0_f32; 4], [0.0_f32; 4]);
     for &sample in block {
-        let next = f32::from(sample) + coefficient * last - before;
-        before = last;
-        last = next;
+        let sample = f32::from(sample);
+        for ((last, before), coefficient) in last.iter_mut().zip(&mut before).zip(coefficients) {
+            let next = sample + coefficient * *last - *before;
+            *before = *last;
+            *last = next;
+        }
     }
     let count = block.len() as f32;
-    let power = last * last + before * before - coefficient * last * before;
-    2.0 * power / (count * count)
+    let mut powers = [0.0; 4];
+    let states = last.iter().zip(&before).zip(coefficients);
+    for (power, ((last, before), coefficient)) in powers.iter_mut().zip(states) {
+        let all = last * last + before * before - coefficient * last * before;
+        *power = 2.0 * all / (count * count);
+    }
+    powers
 }
 
 impl Tones {
@@ -109,9 +117,13 @@ impl Tones {
             }
             self.time = Time(start.0.saturating_sub(duration(self.block.len())));
         }
-        for &sample in samples {
-            self.block.push(sample);
-            if self.block.len() == BLOCK {
+        let mut samples = samples;
+        while !samples.is_empty() {
+            let missing = BLOCK.saturating_sub(self.block.len());
+            let (these, rest) = samples.split_at(missing.min(samples.len()));
+            self.block.extend_from_slice(these);
+            samples = rest;
+            if self.block.len() >= BLOCK {
                 let key = self.look();
                 self.found(key);
                 self.block.drain(..HOP);

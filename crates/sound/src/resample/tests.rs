@@ -82,7 +82,10 @@ fn odd_rates_are_bounded() {
     ] {
         let resampler = Resampler::new(from, to);
         assert!(resampler.phases.len() <= MAX_PHASES as usize);
-        assert!(resampler.recent.len() <= 2 * REACH * 64);
+        assert!(
+            resampler.recent.len() <= 4 * REACH * 64,
+            "twice what a phase spans"
+        );
         let out = resampled(from, to, &[1000; 50], 50);
         assert!(out.len() <= 50 * 48_000);
     }
