@@ -59,6 +59,8 @@ struct Board<B> {
     used: Vec<B>,
     /// Threads that wait for a batch.
     asleep: usize,
+    /// The reader waits for room.
+    is_full: bool,
 }
 
 struct Posted<B> {
@@ -94,6 +96,7 @@ impl<L: Lane> Crew<L> {
                 over: false,
                 used: Vec::new(),
                 asleep: 0,
+                is_full: false,
             }),
             posted: Condvar::new(),
             room: Condvar::new(),
@@ -127,9 +130,10 @@ impl<L: Lane> Crew<L> {
     pub(crate) fn make_room(&self) {
         while self.board().batches.len() >= IN_HAND {
             if !self.hear_what_is_free(0) {
-                let board = self.board();
+                let mut board = self.board();
                 if board.batches.len() >= IN_HAND {
-                    drop(self.wait(&self.room, board));
+                    board.is_full = true;
+                    self.wait(&self.room, board).is_full = false;
                 }
             }
         }
@@ -237,8 +241,9 @@ impl<L: Lane> Crew<L> {
                 board.used.push(posted.batch);
             }
         }
-        drop(board);
-        self.room.notify_one();
+        if board.is_full {
+            self.room.notify_one();
+        }
     }
 
     fn board(&self) -> MutexGuard<'_, Board<L::Batch>> {
