@@ -6,6 +6,7 @@
 mod entropy;
 mod general;
 mod servers;
+mod side_by_side;
 mod sides;
 mod stripped;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use sides::Aimed;
 
 pub use general::RULES;
 pub use servers::{Client, Generation, KeyExchanges, OldVersions, Server, Servers, Side};
+pub use side_by_side::{SHARE, side_by_side};
 
 /// The most findings that one rule makes; what goes beyond is told by the last one's count.
 const MAX_FINDINGS_OF_A_RULE: usize = 200;
@@ -108,9 +110,6 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// The fewest records that are worth a thread of their own.
-const SHARE: usize = 4096;
-
 /// A rule that holds for a record, and what it says.
 struct Said<'a> {
     rule: &'a Rule,
@@ -174,8 +173,8 @@ fn by_id(records: &[Record]) -> HashMap<u64, &Conversation> {
 /// finding with a count; findings come worst first. Where all handshakes with a server tell which side keeps both
 /// from something better, title and remedy say so. They do not depend on the number of `threads`.
 pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize) -> Vec<Record> {
+    let threads = if records.len() < SHARE { 1 } else { threads };
     let conversations = by_id(records);
-    let mut findings = Findings::default();
     let of_records: Vec<_> = rules
         .iter()
         .filter_map(|rule| match rule.when {
@@ -206,23 +205,44 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         });
         own.into_iter().chain(others).collect()
     });
+    // The servers lie elsewhere in memory than what was said: neither has to wait for the other.
+    let servers = || Servers::among(records, &conversations);
+    let gather = || gather(said, hints, &named, &conversations);
+    let (servers, mut gathered) = side_by_side(threads, servers, gather);
+    aim(&mut gathered, &servers);
+    gathered.sort_by(|one, other| {
+        (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
+            one.rule.severity,
+            &other.frames,
+            other.rule.id,
+            &other.learns,
+        ))
+    });
+    gathered.into_iter().map(into_record).collect()
+}
+
+/// Makes findings of what rules say of records and of what hints observed.
+fn gather<'a>(
+    said: Vec<Vec<Said<'a>>>,
+    hints: &[Hint],
+    rules: &HashMap<&'a str, &'a Rule>,
+    conversations: &HashMap<u64, &Conversation>,
+) -> Vec<Gathered<'a>> {
+    let mut findings = Findings::default();
     for Said {
         rule,
         learns,
         record,
     } in said.into_iter().flatten()
     {
-        let own = match &record.body {
-            Body::Conversation(conversation) => Some(conversation.id),
-            _ => record.conversation,
-        };
-        findings.add(rule, learns, &record.frames, record.time, own);
+        let of = record.begins().or(record.conversation);
+        findings.add(rule, learns, &record.frames, record.time, of);
     }
-    let stripped = stripped::hints(&conversations, hints);
-    let entropy = entropy::hints(&conversations, hints);
+    let stripped = stripped::hints(conversations, hints);
+    let entropy = entropy::hints(conversations, hints);
     for hint in hints.iter().chain(&stripped).chain(&entropy) {
         if let HintBody::Observed { rule, learns } = &hint.body
-            && let Some(rule) = named.get(rule)
+            && let Some(rule) = rules.get(rule)
         {
             let learns = match conversations.get(&hint.conversation) {
                 Some(conversation) => learns.replace(SERVER, &conversation.server_label()),
@@ -237,32 +257,15 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
             );
         }
     }
-    let mut gathered = findings.gathered;
-    aim(&mut gathered, records, &conversations);
-    gathered.sort_by(|one, other| {
-        (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
-            one.rule.severity,
-            &other.frames,
-            other.rule.id,
-            &other.learns,
-        ))
-    });
-    gathered.into_iter().map(into_record).collect()
+    findings.gathered
 }
 
 /// Says which side is to be upgraded, where the handshakes tell.
-fn aim(
-    gathered: &mut [Gathered<'_>],
-    records: &[Record],
-    conversations: &HashMap<u64, &Conversation>,
-) {
-    let is_about_sides = |finding: &&mut Gathered<'_>| sides::is_about_sides(finding.rule.id);
-    let mut findings = gathered.iter_mut().filter(is_about_sides).peekable();
-    if findings.peek().is_none() {
-        return;
-    }
-    let servers = Servers::among(records, conversations);
-    for finding in findings {
+fn aim(gathered: &mut [Gathered<'_>], servers: &Servers<'_>) {
+    for finding in gathered {
+        if !sides::is_about_sides(finding.rule.id) {
+            continue;
+        }
         let mut ids = finding.conversations.iter();
         let server = ids.find_map(|id| servers.of_conversation(*id));
         let Some(aimed) = server.and_then(|server| sides::aimed(finding.rule.id, server)) else {

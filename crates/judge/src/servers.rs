@@ -4,6 +4,7 @@
 //! A server is a name, or an address where it has none, with a port and a protocol: one that answers from many
 //! addresses is one.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -163,7 +164,7 @@ impl<'a> Servers<'a> {
         conversations: &HashMap<u64, &'a Conversation>,
     ) -> Servers<'a> {
         let mut servers = Servers::default();
-        let mut places: HashMap<(&str, String, u16), usize> = HashMap::new();
+        let mut places: HashMap<(&str, Cow<'_, str>, u16), usize> = HashMap::new();
         for (id, handshake) in handshakes(records) {
             let (Some(conversation), Some(method)) =
                 (conversations.get(&id), &handshake.key_exchange)
@@ -179,14 +180,15 @@ impl<'a> Servers<'a> {
                 protocol => protocol,
             };
             let ip = conversation.server.ip;
-            let name = name.map_or_else(|| ip.to_string(), String::clone);
+            let name: Cow<'_, str> =
+                name.map_or_else(|| ip.to_string().into(), |name| name.as_str().into());
             let port = conversation.server.port;
             let next = servers.all.len();
             let place = *places.entry((protocol, name.clone(), port)).or_insert(next);
             if place == next {
                 servers.all.push(Server {
                     protocol,
-                    name,
+                    name: name.into_owned(),
                     port,
                     addresses: BTreeSet::new(),
                     clients: BTreeMap::new(),

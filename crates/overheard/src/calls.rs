@@ -27,7 +27,7 @@ pub fn calls(args: &CallsArgs) -> Result<ExitCode> {
     let folder = args.save.as_deref().map(Folder::new).transpose()?;
     let heard = hear(&args.input)?;
     let sounds = &heard.ledger.sounds;
-    let report = with_sides(Report::new(&heard.ledger.records), sounds);
+    let report = with_sides(heard.report(), sounds);
     let mut saving = Saving::default();
     if let Some(folder) = &folder {
         saving = save(&report, sounds, folder, recipient.as_ref());

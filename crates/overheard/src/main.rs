@@ -99,8 +99,7 @@ fn report(args: &ReportArgs) -> Result<ExitCode> {
         .transpose()?;
     let heard = hear(&args.input)?;
     let sounds = &heard.ledger.sounds;
-    let mut report = calls::with_sides(Report::new(&heard.ledger.records), sounds)
-        .with_opened(&heard.ledger.opened);
+    let mut report = calls::with_sides(heard.report(), sounds).with_opened(&heard.ledger.opened);
     let mut recorded = Ok(());
     if page.is_some() && args.input.reveal {
         match calls::recordings(&report, sounds) {
@@ -168,8 +167,17 @@ fn is_colourful() -> bool {
 /// What was heard, and how hearing ended.
 struct Heard {
     ledger: Ledger,
+    /// How many threads heard it.
+    threads: usize,
     /// The exit status of an interruption, where there was one.
     interrupted: Option<u8>,
+}
+
+impl Heard {
+    /// What a tap learns of it, without what only keys open.
+    fn report(&self) -> Report<'_> {
+        Report::digest(&self.ledger.records, self.threads)
+    }
 }
 
 /// The keys that the command line gives; `None` where nothing is to be opened.
@@ -231,6 +239,7 @@ fn hear(input: &Input) -> Result<Heard> {
     }
     Ok(Heard {
         ledger,
+        threads,
         interrupted,
     })
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use overheard_judge::{Server, Servers};
+use overheard_judge::{SHARE, Server, Servers, side_by_side};
 use overheard_ledger::{
     Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
     Message, Opened, Record, Time,
@@ -159,6 +159,24 @@ fn opens_later(exposure: Exposure) -> bool {
 impl<'a> Report<'a> {
     /// Digests the records of a ledger: `capture` first, findings among them.
     pub fn new(records: &'a [Record]) -> Report<'a> {
+        Report::digest(records, 1)
+    }
+
+    /// As [`Report::new`], on up to so many threads.
+    pub fn digest(records: &'a [Record], threads: usize) -> Report<'a> {
+        let threads = if records.len() < SHARE { 1 } else { threads };
+        let aside = || (servers(records), Different::among(records));
+        let ((servers, different), mut report) =
+            side_by_side(threads, aside, || Report::of_conversations(records));
+        report.servers = servers;
+        report.facts.letters = different.letters;
+        report.facts.files = different.files;
+        report.facts.names = different.names;
+        report
+    }
+
+    /// All but the servers and what is counted once however often it was seen.
+    fn of_conversations(records: &'a [Record]) -> Report<'a> {
         let mut capture = None;
         let mut conversations: Vec<&Conversation> = Vec::new();
         let mut handshakes: Vec<(u64, &Handshake, &[u64])> = Vec::new();
@@ -166,9 +184,6 @@ impl<'a> Report<'a> {
         let mut calls: Vec<(&Call, Option<Time>, u64)> = Vec::new();
         let mut media: Vec<(&Media, &Record)> = Vec::new();
         let mut credentials: Vec<(&Credential, Option<u64>)> = Vec::new();
-        let mut letters: HashSet<[&str; 3]> = HashSet::new();
-        let mut files: HashSet<[&str; 2]> = HashSet::new();
-        let mut names: HashSet<&str> = HashSet::new();
         let mut requests = 0;
         let mut keys_in_clear = HashSet::new();
         for record in records {
@@ -192,26 +207,18 @@ impl<'a> Report<'a> {
                     }
                 }
                 Body::Credential(body) => credentials.push((body, record.conversation)),
-                Body::Message(body) if body.protected.is_none() => {
-                    letters.insert(letter_key(body));
-                }
-                Body::Message(_) => {}
-                Body::Object(body) => {
-                    let name = body.name.as_deref().unwrap_or_default();
-                    files.insert(match &body.sha256 {
-                        Some(sha256) => [sha256, ""],
-                        None => ["", name],
-                    });
-                }
-                Body::Name(body) => {
-                    names.insert(&body.name);
-                }
                 Body::Request(_) => requests += 1,
-                Body::Opened(_) => {}
+                Body::Message(_) | Body::Object(_) | Body::Name(_) | Body::Opened(_) => {}
             }
         }
+        // Few conversations carry media, and only those are asked for.
+        let with_media: HashSet<u64> = media
+            .iter()
+            .filter_map(|(_, record)| record.conversation)
+            .collect();
         let exposure_of: HashMap<u64, Exposure> = conversations
             .iter()
+            .filter(|conversation| with_media.contains(&conversation.id))
             .map(|conversation| (conversation.id, conversation.exposure))
             .collect();
         let streams = media.into_iter().map(|(media, record)| {
@@ -220,9 +227,6 @@ impl<'a> Report<'a> {
         });
         let talks = calls::talks(&calls, streams.collect());
         let mut facts = Facts {
-            letters: count_of(letters.len()),
-            files: count_of(files.len()),
-            names: count_of(names.len()),
             requests,
             ..Facts::default()
         };
@@ -249,7 +253,7 @@ impl<'a> Report<'a> {
         let sealed = capture.map_or(0, |capture| capture.accounts.sealed);
         Report {
             sealed: Sealed::new(&hiding, &last, &keys_in_clear, sealed),
-            servers: servers(records),
+            servers: Vec::new(),
             without_capture: Capture::default(),
             capture,
             rules: by_rule(findings),
@@ -352,6 +356,44 @@ fn by_conversation<'a>(
 
 fn count_of(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// What is counted once, however often it was seen.
+struct Different {
+    letters: u64,
+    files: u64,
+    names: u64,
+}
+
+impl Different {
+    fn among(records: &[Record]) -> Different {
+        let mut letters: HashSet<[&str; 3]> = HashSet::new();
+        let mut files: HashSet<[&str; 2]> = HashSet::new();
+        let mut names: HashSet<&str> = HashSet::new();
+        for record in records {
+            match &record.body {
+                Body::Message(body) if body.protected.is_none() => {
+                    letters.insert(letter_key(body));
+                }
+                Body::Object(body) => {
+                    let name = body.name.as_deref().unwrap_or_default();
+                    files.insert(match &body.sha256 {
+                        Some(sha256) => [sha256, ""],
+                        None => ["", name],
+                    });
+                }
+                Body::Name(body) => {
+                    names.insert(&body.name);
+                }
+                _ => {}
+            }
+        }
+        Different {
+            letters: count_of(letters.len()),
+            files: count_of(files.len()),
+            names: count_of(names.len()),
+        }
+    }
 }
 
 /// What makes a letter the same as another: its bytes, else what stands on its envelope.
