@@ -1,13 +1,15 @@
 //! Conversations that another one announced: RTP streams by SDP, data connections by FTP.
 
 use foldhash::{HashMap, HashMapExt, HashSet};
-use overheard_ledger::{Body, Endpoint, Exposure, Hint, HintBody, Media, Object, Record, Time};
+use overheard_ledger::{
+    Body, Conversation, Endpoint, Exposure, Hint, HintBody, Media, Object, Record, Time,
+};
 
 use crate::described::Descriptions;
-use crate::{Places, conversation_at, conversations};
+use crate::{Places, conversation_at};
 
 /// What was announced for an endpoint.
-struct Announcement<'a> {
+pub(crate) struct Announcement<'a> {
     frame: u64,
     protocol: &'static str,
     label: Option<&'a str>,
@@ -23,11 +25,10 @@ impl Announcement<'_> {
     }
 }
 
-type Announcements<'a> = HashMap<Endpoint, Vec<Announcement<'a>>>;
+pub(crate) type Announcements<'a> = HashMap<Endpoint, Vec<Announcement<'a>>>;
 
-/// Applies announcements to the conversations that they are about, and takes out media that only looked
-/// like media and that nothing announced.
-pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Places) {
+/// Gathers what was announced, by the endpoint that it was announced for.
+pub(crate) fn gather(hints: &[Hint]) -> Announcements<'_> {
     let mut announced: Announcements<'_> = HashMap::new();
     for hint in hints {
         if let HintBody::Expect {
@@ -45,13 +46,7 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Place
             });
         }
     }
-    let descriptions = Descriptions::of(records, hints);
-    media(records, &announced, &descriptions, &mut places);
-    if !announced.is_empty() {
-        faxes(records, &announced);
-        name_files(records, &announced, &places);
-        data_connections(records, &announced);
-    }
+    announced
 }
 
 /// The announcement that fits best: of this protocol, and the last one made before the frame, else
@@ -72,16 +67,26 @@ fn fitting<'a, 'b>(
         .or(first)
 }
 
-fn media(
+/// What the media of conversations say of them.
+pub(crate) struct Heard {
+    /// What a tap gets of a conversation's media: the loudest of its streams decides. `None` where it carries none
+    /// after all.
+    exposures: HashMap<u64, Option<Exposure>>,
+    /// Those that are sealed with a key that did not pass in clear, whatever their packets look like.
+    unheard: HashSet<u64>,
+    /// Those that a handshake seals.
+    sealed: HashMap<u64, (&'static str, Exposure)>,
+}
+
+/// Applies announcements to media, and takes out what only looked like media and that nothing announced.
+pub(crate) fn media(
     records: &mut Vec<Record>,
+    hints: &[Hint],
     announced: &Announcements<'_>,
-    descriptions: &Descriptions<'_>,
-    places: &mut Places,
-) {
+) -> Heard {
+    let descriptions = Descriptions::of(records, hints);
     let sealed = sealed_media(records);
-    // What is known of a conversation's media: the loudest of its streams decides.
-    let mut heard: HashMap<u64, Option<Exposure>> = HashMap::new();
-    // Those that are sealed with a key that did not pass in clear, whatever their packets look like.
+    let mut exposures: HashMap<u64, Option<Exposure>> = HashMap::new();
     let mut unheard: HashSet<u64> = HashSet::default();
     for record in records.iter_mut() {
         let (Some(id), Body::Media(media)) = (record.conversation, &mut record.body) else {
@@ -114,7 +119,7 @@ fn media(
         if let Some((protection, _)) = sealed.get(&id) {
             media.protection = (*protection).to_owned();
         }
-        let exposure = heard.entry(id).or_default();
+        let exposure = exposures.entry(id).or_default();
         if !media.tentative {
             let says = match media.protection.as_str() {
                 "none" | "sdes-in-clear" => Exposure::Open,
@@ -127,12 +132,22 @@ fn media(
             *exposure = (*exposure).max(Some(says));
         }
     }
-    let before = records.len();
     records.retain(|record| !matches!(&record.body, Body::Media(media) if media.tentative));
-    if records.len() < before {
-        *places = conversations(records);
+    Heard {
+        exposures,
+        unheard,
+        sealed,
     }
-    for (id, exposure) in heard {
+}
+
+/// Tells conversations what their media say of them.
+pub(crate) fn settle(records: &mut [Record], heard: Heard, places: &Places) {
+    let Heard {
+        exposures,
+        unheard,
+        sealed,
+    } = heard;
+    for (id, exposure) in exposures {
         let Some(conversation) = places
             .get(&id)
             .and_then(|place| conversation_at(records, *place))
@@ -165,28 +180,23 @@ fn nanoseconds(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }
 
-/// The conversations that carry a fax (ITU-T T.38), which has no sign of its own: those that a description says it of.
+/// Recognises a conversation that carries a fax (ITU-T T.38), which has no sign of its own: one that a description says it of.
 /// Where the call began as voice, the fax follows at the same ports.
-fn faxes(records: &mut [Record], announced: &Announcements<'_>) {
-    for record in records.iter_mut() {
-        let Body::Conversation(conversation) = &mut record.body else {
-            continue;
-        };
-        let accounts = &mut conversation.accounts;
-        let not_understood = accounts.unrecognised + accounts.malformed;
-        let voice = conversation.protocol.as_deref() == Some("rtp");
-        if not_understood == 0 || !(voice || conversation.protocol.is_none()) {
-            continue;
-        }
-        let is_fax = [conversation.server, conversation.client]
-            .into_iter()
-            .any(|endpoint| fitting(announced, endpoint, "t38", conversation.id).is_some());
-        if is_fax {
-            accounts.read += std::mem::take(&mut accounts.unrecognised);
-            let chain = if voice { "rtp+t38" } else { "t38" };
-            conversation.protocol = Some(chain.to_owned());
-            conversation.exposure = Exposure::Open;
-        }
+pub(crate) fn fax(conversation: &mut Conversation, announced: &Announcements<'_>) {
+    let accounts = &mut conversation.accounts;
+    let not_understood = accounts.unrecognised + accounts.malformed;
+    let voice = conversation.protocol.as_deref() == Some("rtp");
+    if not_understood == 0 || !(voice || conversation.protocol.is_none()) {
+        return;
+    }
+    let is_fax = [conversation.server, conversation.client]
+        .into_iter()
+        .any(|endpoint| fitting(announced, endpoint, "t38", conversation.id).is_some());
+    if is_fax {
+        accounts.read += std::mem::take(&mut accounts.unrecognised);
+        let chain = if voice { "rtp+t38" } else { "t38" };
+        conversation.protocol = Some(chain.to_owned());
+        conversation.exposure = Exposure::Open;
     }
 }
 
@@ -230,7 +240,7 @@ fn describe(media: &mut Media, announcement: &Announcement<'_>) {
 }
 
 /// Takes back that a conversation was of a protocol: what was read of it was not understood.
-pub(crate) fn unrecognise(conversation: &mut overheard_ledger::Conversation, protocol: &str) {
+pub(crate) fn unrecognise(conversation: &mut Conversation, protocol: &str) {
     let Some(chain) = &conversation.protocol else {
         return;
     };
@@ -245,7 +255,10 @@ pub(crate) fn unrecognise(conversation: &mut overheard_ledger::Conversation, pro
 }
 
 /// Names the files that were seen on a conversation of their own, by the request that announced them.
-fn name_files(records: &mut [Record], announced: &Announcements<'_>, places: &Places) {
+pub(crate) fn name_files(records: &mut [Record], announced: &Announcements<'_>, places: &Places) {
+    if announced.is_empty() {
+        return;
+    }
     let mut named: Vec<(usize, String)> = Vec::new();
     for (place, record) in records.iter().enumerate() {
         let (Some(id), Body::Object(object)) = (record.conversation, &record.body) else {
@@ -271,50 +284,42 @@ fn name_files(records: &mut [Record], announced: &Announcements<'_>, places: &Pl
     }
 }
 
-fn data_connections(records: &mut Vec<Record>, announced: &Announcements<'_>) {
-    let mut objects: Vec<Record> = Vec::new();
-    for record in records.iter_mut() {
-        let Body::Conversation(conversation) = &mut record.body else {
-            continue;
-        };
-        if conversation.protocol.is_some() && conversation.protocol.as_deref() != Some("tls") {
-            continue;
-        }
-        let announcement = [conversation.server, conversation.client]
-            .into_iter()
-            .find_map(|endpoint| fitting(announced, endpoint, "ftp-data", conversation.id));
-        let Some(announcement) = announcement else {
-            continue;
-        };
-        if conversation.protocol.is_some() {
-            conversation.protocol = Some(format!("{}+tls", announcement.protocol));
-            continue;
-        }
-        conversation.protocol = Some(announcement.protocol.to_owned());
-        conversation.exposure = Exposure::Open;
-        let accounts = &mut conversation.accounts;
-        let bytes = std::mem::take(&mut accounts.unrecognised);
-        accounts.read += bytes;
-        if let Some(name) = announcement.label
-            && bytes > 0
-        {
-            let mut frames = vec![announcement.frame, conversation.id];
-            frames.sort_unstable();
-            frames.dedup();
-            let object = Object {
-                protocol: announcement.protocol.to_owned(),
-                name: Some(name.to_owned()),
-                bytes,
-                complete: accounts.missing == 0,
-                ..Object::default()
-            };
-            objects.push(Record {
-                body: object.into(),
-                conversation: Some(conversation.id),
-                frames: frames.into(),
-                time: record.time,
-            });
-        }
+/// Recognises a data connection of FTP, and tells the file that it carries, where it was asked for by name.
+pub(crate) fn data_connection(
+    conversation: &mut Conversation,
+    time: Option<Time>,
+    announced: &Announcements<'_>,
+) -> Option<Record> {
+    if conversation.protocol.is_some() && conversation.protocol.as_deref() != Some("tls") {
+        return None;
     }
-    records.extend(objects);
+    let announcement = [conversation.server, conversation.client]
+        .into_iter()
+        .find_map(|endpoint| fitting(announced, endpoint, "ftp-data", conversation.id))?;
+    if conversation.protocol.is_some() {
+        conversation.protocol = Some(format!("{}+tls", announcement.protocol));
+        return None;
+    }
+    conversation.protocol = Some(announcement.protocol.to_owned());
+    conversation.exposure = Exposure::Open;
+    let accounts = &mut conversation.accounts;
+    let bytes = std::mem::take(&mut accounts.unrecognised);
+    accounts.read += bytes;
+    let name = announcement.label.filter(|_| bytes > 0)?;
+    let mut frames = vec![announcement.frame, conversation.id];
+    frames.sort_unstable();
+    frames.dedup();
+    let object = Object {
+        protocol: announcement.protocol.to_owned(),
+        name: Some(name.to_owned()),
+        bytes,
+        complete: accounts.missing == 0,
+        ..Object::default()
+    };
+    Some(Record {
+        body: object.into(),
+        conversation: Some(conversation.id),
+        frames: frames.into(),
+        time,
+    })
 }

@@ -13,18 +13,88 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::{panic, thread};
+
 use foldhash::{HashMap, HashMapExt};
 use overheard_ledger::{Body, Conversation, Hint, Record};
 
+use announced::Announcements;
+use names::Addresses;
+
+/// The fewest records that are worth a thread of their own.
+const SHARE: usize = 4096;
+
 /// Joins what conversations say of each other. Records that were only a guess and that nothing
-/// confirms are taken out; the order of the others stays.
-pub fn join(records: &mut Vec<Record>, hints: &[Hint]) {
+/// confirms are taken out; the order of the others stays. What comes of it does not depend on the number of `threads`.
+pub fn join(records: &mut Vec<Record>, hints: &[Hint], threads: usize) {
     calls::merge(records, hints);
+    let announced = announced::gather(hints);
+    let heard = announced::media(records, hints, &announced);
     let places = conversations(records);
-    names::attach(records, hints, &places);
-    announced::apply(records, hints, places);
+    announced::settle(records, heard, &places);
+    names::said(records, &places);
+    let addresses = names::by_address(hints);
+    let Found { objects, tunnels } = each_conversation(records, &addresses, &announced, threads);
+    announced::name_files(records, &announced, &places);
+    records.extend(objects);
     legs::tie(records, hints);
-    parts::apply(records, hints);
+    parts::apply(records, hints, &places, &tunnels);
+}
+
+/// What is found where all conversations are looked at.
+#[derive(Default)]
+struct Found {
+    /// Records to be added.
+    objects: Vec<Record>,
+    /// The places of conversations that may be tunnels of IPsec.
+    tunnels: Vec<usize>,
+}
+
+/// Does what takes a look at every conversation, and no other one. They lie apart from each other in memory, so that it is the look
+/// that takes time: there is one for all, and every thread takes a share.
+fn each_conversation(
+    records: &mut [Record],
+    addresses: &Addresses<'_>,
+    announced: &Announcements<'_>,
+    threads: usize,
+) -> Found {
+    let share = records.len().div_ceil(threads.max(1)).max(SHARE);
+    let look = |first: usize, records: &mut [Record]| {
+        let mut found = Found::default();
+        for (place, record) in (first..).zip(records) {
+            let Body::Conversation(conversation) = &mut record.body else {
+                continue;
+            };
+            names::resolve(conversation, addresses);
+            if !announced.is_empty() {
+                announced::fax(conversation, announced);
+                let object = announced::data_connection(conversation, record.time, announced);
+                found.objects.extend(object);
+            }
+            if parts::is_tunnel(conversation) {
+                found.tunnels.push(place);
+            }
+        }
+        found
+    };
+    thread::scope(|scope| {
+        let mut shares = (0..).step_by(share).zip(records.chunks_mut(share));
+        let own = shares.next();
+        let others: Vec<_> = shares
+            .map(|(first, records)| scope.spawn(move || look(first, records)))
+            .collect();
+        let mut all = own.map_or_else(Found::default, |(first, records)| look(first, records));
+        for share in others {
+            match share.join() {
+                Ok(found) => {
+                    all.objects.extend(found.objects);
+                    all.tunnels.extend(found.tunnels);
+                }
+                Err(panic) => panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
 }
 
 /// Where the conversations stand among the records, by id.

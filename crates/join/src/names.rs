@@ -3,18 +3,19 @@
 use std::net::IpAddr;
 
 use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Body, Hint, HintBody, Record};
+use overheard_ledger::{Body, Conversation, Hint, HintBody, Record};
 
 use crate::{Places, conversation_at};
 
 /// Names shown of one server: more than these say no more.
 const MAX_NAMES: usize = 4;
 
-/// Attaches names to conversations: first those that the client itself said in it (in a hello, in a
-/// request), then those that stood for the server's address in answers of DNS. An answer explains a conversation
-/// even when it was seen later: somebody had it cached.
-pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
-    let mut by_address: HashMap<IpAddr, Vec<&str>> = HashMap::new();
+/// The names that stood for addresses in answers of DNS.
+pub(crate) type Addresses<'a> = HashMap<IpAddr, Vec<&'a str>>;
+
+/// Gathers the names of addresses.
+pub(crate) fn by_address(hints: &[Hint]) -> Addresses<'_> {
+    let mut by_address: Addresses<'_> = HashMap::new();
     for hint in hints {
         if let HintBody::Resolved { name, address } = &hint.body {
             let names = by_address.entry(*address).or_default();
@@ -23,6 +24,12 @@ pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
             }
         }
     }
+    by_address
+}
+
+/// Attaches the names to conversations that the client itself said in them, in a hello or in a request: they come
+/// before those of [`resolve`].
+pub(crate) fn said(records: &mut [Record], places: &Places) {
     // The conversation, and the name that was said in it, by their places.
     let mut said: Vec<(usize, usize)> = Vec::new();
     for (of, record) in records.iter().enumerate() {
@@ -48,20 +55,14 @@ pub(crate) fn attach(records: &mut [Record], hints: &[Hint], places: &Places) {
             }
         }
     }
-    if by_address.is_empty() {
-        return;
-    }
-    for record in records.iter_mut() {
-        if let Body::Conversation(conversation) = &mut record.body {
-            for name in by_address
-                .get(&conversation.server.ip)
-                .into_iter()
-                .flatten()
-            {
-                if is_new(&conversation.server_names, name) {
-                    conversation.server_names.push((*name).to_owned());
-                }
-            }
+}
+
+/// Attaches the names to a conversation that stood for its server's address in answers of DNS. An answer explains a
+/// conversation even when it was seen later: somebody had it cached.
+pub(crate) fn resolve(conversation: &mut Conversation, addresses: &Addresses<'_>) {
+    for name in addresses.get(&conversation.server.ip).into_iter().flatten() {
+        if is_new(&conversation.server_names, name) {
+            conversation.server_names.push((*name).to_owned());
         }
     }
 }

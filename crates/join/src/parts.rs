@@ -7,7 +7,7 @@ use foldhash::{HashMap, HashMapExt, HashSet};
 use overheard_ledger::{Body, Conversation, Endpoint, Exposure, Handshake, Hint, HintBody, Record};
 
 use crate::announced::unrecognise;
-use crate::{Places, conversation_at, conversations};
+use crate::{Places, conversation_at};
 
 /// Lengths of an id by which a conversation is recognised, in bytes: shorter ones meet by chance.
 const TELLING_LENGTHS: std::ops::RangeInclusive<usize> = 8..=20;
@@ -18,8 +18,9 @@ const ESP: &str = "ip-50";
 /// A part as it was told: the protocol and the id.
 type Whole<'a> = (&'static str, &'a [u8]);
 
-/// Lets the parts of one whole know of each other.
-pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
+/// Lets the parts of one whole know of each other. `tunnels` are the places of the conversations of which
+/// [`is_tunnel`] holds.
+pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], places: &Places, tunnels: &[usize]) {
     let mut parts: HashMap<Whole<'_>, Vec<&Hint>> = HashMap::new();
     let mut guesses: Vec<(&Hint, Whole<'_>)> = Vec::new();
     for hint in hints {
@@ -30,13 +31,13 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint]) {
         }
     }
     if !parts.is_empty() || !guesses.is_empty() {
-        let places = conversations(records);
-        moved(records, &parts, &guesses, &places);
+        moved(records, &parts, &guesses, places);
         parts.retain(|_, hints| hints.len() > 1);
-        share_exposure(records, &parts, &places);
-        join_handshakes(records, &parts);
+        share_exposure(records, &parts, places);
     }
-    esp(records);
+    esp(records, tunnels);
+    // Takes records out: the places hold no longer.
+    join_handshakes(records, &parts);
 }
 
 /// Places the conversations that were guessed to go on with another one, or takes the guess back.
@@ -210,30 +211,31 @@ fn merge_into(into: &mut Record, asked: Record) {
     }
 }
 
+fn is_ike(conversation: &Conversation) -> bool {
+    let chain = conversation.protocol.as_deref().unwrap_or_default();
+    chain.split('+').any(|name| name == "ike")
+}
+
+/// Whether a conversation is of IPsec: IKE, or ESP by itself.
+pub(crate) fn is_tunnel(conversation: &Conversation) -> bool {
+    conversation.transport == ESP || is_ike(conversation)
+}
+
 /// ESP is sealed with the keys that IKE made between the same two hosts: the worst that were agreed on.
-fn esp(records: &mut [Record]) {
-    let is_ike = |conversation: &Conversation| {
-        let chain = conversation.protocol.as_deref().unwrap_or_default();
-        chain.split('+').any(|name| name == "ike")
-    };
+fn esp(records: &mut [Record], tunnels: &[usize]) {
     let mut agreed: HashMap<(IpAddr, IpAddr), Exposure> = HashMap::new();
-    // Conversations lie apart from each other: all of them are looked at once.
-    let mut unsaid: Vec<usize> = Vec::new();
-    for (place, record) in records.iter().enumerate() {
-        let Body::Conversation(conversation) = &record.body else {
-            continue;
-        };
-        let is_ike = is_ike(conversation);
-        if is_ike {
+    for &place in tunnels {
+        if let Some(conversation) = conversation_at(records, place)
+            && is_ike(conversation)
+        {
             let worst = agreed.entry(hosts(conversation)).or_default();
             *worst = conversation.exposure.max(*worst);
         }
-        if conversation.exposure == Exposure::Unknown && (is_ike || conversation.transport == ESP) {
-            unsaid.push(place);
-        }
     }
-    for place in unsaid {
+    for &place in tunnels {
         if let Some(conversation) = conversation_at(records, place)
+            && conversation.exposure == Exposure::Unknown
+            && is_tunnel(conversation)
             && let Some(&worst) = agreed.get(&hosts(conversation))
         {
             conversation.exposure = worst;

@@ -84,7 +84,7 @@ fn an_announced_stream_gets_its_call_and_its_codec() {
         label: Some("call-1".into()),
         details: vec![("96".into(), "opus".into())],
     };
-    join(&mut records, &[hint(1, expect)]);
+    join(&mut records, &[hint(1, expect)], 2);
     let Body::Media(media) = &records[1].body else {
         panic!("the stream is gone")
     };
@@ -98,7 +98,7 @@ fn what_only_looked_like_media_is_taken_back() {
         conversation(5, "192.0.2.20:7000", Some("rtp")),
         media(5, "192.0.2.20:7000", true),
     ];
-    join(&mut records, &[]);
+    join(&mut records, &[], 2);
     assert_eq!(records.len(), 1);
     let conversation = the_conversation(&records, 5);
     assert_eq!(conversation.protocol, None);
@@ -129,7 +129,7 @@ fn names_said_by_the_client_come_before_those_of_dns() {
         name: "asked.example".into(),
         address: "192.0.2.20".parse().unwrap(),
     };
-    join(&mut records, &[hint(1, resolved)]);
+    join(&mut records, &[hint(1, resolved)], 2);
     assert_eq!(
         the_conversation(&records, 5).server_names,
         ["said.example", "asked.example"]
@@ -151,7 +151,7 @@ fn a_file_gets_the_name_of_its_transfer() {
         label: Some("contract.txt".into()),
         details: Vec::new(),
     };
-    join(&mut records, &[hint(1, expect)]);
+    join(&mut records, &[hint(1, expect)], 2);
     let conversation = the_conversation(&records, 5);
     assert_eq!(conversation.protocol.as_deref(), Some("ftp-data"));
     assert_eq!(conversation.accounts.read, 70);
@@ -185,7 +185,7 @@ fn a_call_seen_twice_is_told_once() {
         call(3, CallState::Attempted, None),
         call(4, CallState::Answered, Some(9)),
     ];
-    join(&mut records, &[]);
+    join(&mut records, &[], 2);
     assert_eq!(records.len(), 1);
     assert_eq!(records[0].frames, [3, 4]);
     let Body::Call(call) = &records[0].body else {
@@ -246,7 +246,7 @@ fn an_exchange_that_changes_ports_is_one() {
         part(2, "ike", &[7; 8], false),
         part(3, "ike", &[8; 8], false),
     ];
-    join(&mut records, &hints);
+    join(&mut records, &hints, 2);
     let exposures: Vec<Exposure> = (1..=3)
         .map(|id| the_conversation(&records, id).exposure)
         .collect();
@@ -286,7 +286,7 @@ fn esp_is_sealed_as_ike_between_the_same_hosts_agreed() {
         esp(3, "192.0.2.26:0"),
         conversation(4, "192.0.2.25:80", Some("http")),
     ];
-    join(&mut records, &[]);
+    join(&mut records, &[], 2);
     assert_eq!(the_conversation(&records, 2).exposure, Exposure::Sealed);
     assert_eq!(the_conversation(&records, 3).exposure, Exposure::Unknown);
     assert_eq!(the_conversation(&records, 4).exposure, Exposure::Open);
@@ -307,6 +307,7 @@ fn a_connection_that_moved_is_known_by_its_id_at_its_server() {
         join(
             &mut records,
             &[part(1, "quic", &id, false), part(2, "quic", bytes, true)],
+            2,
         );
         let found = the_conversation(&records, 2);
         assert_eq!(found.protocol.is_some(), belongs, "{bytes:?} {server}");

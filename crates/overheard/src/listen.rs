@@ -92,7 +92,7 @@ pub fn listen_with(
     };
     let mut heard = follow_with(captures, PROTOCOLS, options, aids, progress)?;
     let mut records = std::mem::take(&mut heard.records);
-    join_all(&mut records, &mut heard.hints);
+    join_all(&mut records, &mut heard.hints, options.threads);
     let sounds = Sounds::hear(
         spool,
         &mut records,
@@ -117,12 +117,12 @@ pub fn listen_with(
 }
 
 /// Joins records and hints in the capture's order, not in the shards'.
-fn join_all(records: &mut Vec<Record>, hints: &mut [Hint]) {
+fn join_all(records: &mut Vec<Record>, hints: &mut [Hint], threads: usize) {
     sort(records);
     hints.sort_by(|one, other| {
         (&one.frames, one.conversation).cmp(&(&other.frames, other.conversation))
     });
-    join(records, hints);
+    join(records, hints, threads);
 }
 
 /// What is done about what only keys open.
@@ -138,7 +138,7 @@ fn opened(inside: HeardInside, keys: &Keys, outside: &[Record], options: Options
         counts,
     } = inside;
     name_servers(&mut records, outside);
-    join_all(&mut records, &mut hints);
+    join_all(&mut records, &mut hints, options.threads);
     let mut findings = judge(&records, &hints, &rules(), options.threads);
     for finding in &mut findings {
         if let Body::Finding(finding) = &mut finding.body {

@@ -83,7 +83,7 @@ fn call(id: &str, start: u64, end: u64) -> Record {
 
 /// The streams as they are after joining.
 fn joined(mut records: Vec<Record>, hints: &[Hint]) -> Vec<Media> {
-    crate::join(&mut records, hints);
+    crate::join(&mut records, hints, 2);
     records
         .into_iter()
         .filter_map(|record| match record.body {
@@ -192,7 +192,7 @@ fn a_key_that_did_not_pass_in_clear_opens_nothing() {
     records[1].conversation = Some(9);
     let streams = joined(records.clone(), &hints);
     assert_eq!(streams[0].protection, "sdes");
-    crate::join(&mut records, &hints);
+    crate::join(&mut records, &hints, 2);
     let conversation = the_conversation(&records, 9);
     assert_eq!(conversation.exposure, Exposure::Unknown);
     assert_eq!(
@@ -270,7 +270,7 @@ fn a_fax_is_named_by_what_announced_it() {
         conversation.exposure = Exposure::Unknown;
     }
     let mut records = vec![fax];
-    crate::join(&mut records, &[hint(1, expect)]);
+    crate::join(&mut records, &[hint(1, expect)], 2);
     let conversation = the_conversation(&records, 9);
     assert_eq!(conversation.protocol.as_deref(), Some("t38"));
     assert_eq!(conversation.exposure, Exposure::Open);
