@@ -105,8 +105,8 @@ pub fn listen_with(
     let opened = keys.map_or(Vec::new(), |keys| opened(inside, &keys, &records, options));
     let findings = judge(&records, &heard.hints, &rules(), options.threads);
     records.extend(findings);
-    sort(&mut records);
-    records.insert(0, capture_record(captures, heard, &records));
+    records.push(capture_record(captures, heard, &records));
+    sort_in(&mut records);
     let ledger = Ledger {
         records,
         opened,
@@ -147,7 +147,7 @@ fn opened(inside: HeardInside, keys: &Keys, outside: &[Record], options: Options
         }
     }
     records.extend(findings);
-    sort(&mut records);
+    sort_in(&mut records);
     let mut notices = Vec::new();
     if keys.dropped() > 0 {
         notices.push(format!(
@@ -224,20 +224,28 @@ impl Ledger {
     }
 }
 
-/// The ledger's order: by first evidence frame, then by conversation, then by kind.
+/// Where a record stands in the ledger: by first evidence frame, then by conversation, then by kind.
+fn place(record: &Record) -> (u64, u64, u8) {
+    let first = record.frames.first().copied().unwrap_or(0);
+    let (kind, conversation) = match &record.body {
+        Body::Capture(_) => (0, 0),
+        // Its id, which is behind a pointer, is the number of its first frame.
+        Body::Conversation(_) => (1, first),
+        Body::Finding(_) => (3, u64::MAX),
+        _ => (2, record.conversation.unwrap_or(0)),
+    };
+    (first, conversation, kind)
+}
+
+/// Puts records in the ledger's order.
 fn sort(records: &mut [Record]) {
     // Keys once: a record is large.
-    records.sort_by_cached_key(|record| {
-        let first = record.frames.first().copied().unwrap_or(0);
-        let (kind, conversation) = match &record.body {
-            Body::Capture(_) => (0, 0),
-            // Its id, which is behind a pointer, is the number of its first frame.
-            Body::Conversation(_) => (1, first),
-            Body::Finding(_) => (3, u64::MAX),
-            _ => (2, record.conversation.unwrap_or(0)),
-        };
-        (first, conversation, kind)
-    });
+    records.sort_by_cached_key(place);
+}
+
+/// As [`sort`], where all but those at the end are in order: this takes little more than a walk.
+fn sort_in(records: &mut [Record]) {
+    records.sort_by_key(place);
 }
 
 fn capture_record(captures: &Captures, heard: Heard, records: &[Record]) -> Record {
