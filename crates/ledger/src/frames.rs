@@ -52,6 +52,10 @@ impl Frames {
 
     /// Puts frames behind those that are there.
     pub fn extend(&mut self, other: &[u64]) {
+        if let ([], [frame]) = (self.as_slice(), other) {
+            *self = Frames::one(*frame);
+            return;
+        }
         self.change(|frames| frames.extend_from_slice(other));
     }
 

@@ -83,6 +83,10 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Text of a stranger without control characters, and not longer than [`MAX_TEXT`].
 fn shown(text: &str) -> String {
+    // Nearly all of it is fit to be shown, and copied at once.
+    if text.len() <= MAX_TEXT && !text.contains(char::is_control) {
+        return text.to_owned();
+    }
     text.chars()
         .map(|letter| {
             if letter.is_control() {

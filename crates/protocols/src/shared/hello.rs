@@ -53,6 +53,8 @@ const RENEGOTIATION_INFO_SCSV: u16 = 0x00ff;
 
 /// The most pre-shared keys of a hello whose age is looked at.
 const MAX_PSKS: usize = 16;
+/// Extensions of a usual client: room for them is found at once.
+const USUAL_EXTENSIONS: usize = 16;
 
 /// The random by which a ServerHello is a HelloRetryRequest (RFC 9846 section 4.1.3).
 pub const RETRY_RANDOM: [u8; 32] = [
@@ -179,6 +181,7 @@ impl ClientHello {
     fn offers(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Cut> {
         self.cipher_suites = numbers(cursor.vector16("cipher suites")?);
         cursor.vector8("compression methods")?;
+        self.extensions.reserve(USUAL_EXTENSIONS);
         each_extension(cursor, |kind, body| {
             self.extensions.push(kind);
             // What is wrong inside an extension leaves the others readable.

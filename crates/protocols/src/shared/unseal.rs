@@ -316,9 +316,10 @@ pub fn expand(hash: Hash, secret: &[u8], label: &[&str], out: &mut [u8]) -> Opti
     let length = u16::try_from(out.len()).ok()?.to_be_bytes();
     let label_length = PREFIX.len() + label.iter().map(|part| part.len()).sum::<usize>();
     let label_length = [u8::try_from(label_length).ok()?];
-    let mut info: Vec<&[u8]> = vec![&length, &label_length, PREFIX.as_bytes()];
-    info.extend(label.iter().map(|part| part.as_bytes()));
-    info.push(&[0]);
+    let before: [&[u8]; 3] = [&length, &label_length, PREFIX.as_bytes()];
+    let label = label.iter().map(|part| part.as_bytes());
+    let context: &[u8] = &[0];
+    let info: Vec<&[u8]> = before.into_iter().chain(label).chain([context]).collect();
     match hash {
         Hash::Sha256 => Hkdf::<Sha256>::from_prk(secret)
             .ok()?
