@@ -211,19 +211,19 @@ impl<'a> Report<'a> {
                 Body::Message(_) | Body::Object(_) | Body::Name(_) | Body::Opened(_) => {}
             }
         }
-        // Few conversations carry media, and only those are asked for.
-        let with_media: HashSet<u64> = media
+        // Few conversations carry media or logins, and only those are asked for.
+        let of_media = media.iter().filter_map(|(_, record)| record.conversation);
+        let of_logins = credentials.iter().filter_map(|(_, id)| *id);
+        let asked: HashSet<u64> = of_media.chain(of_logins).collect();
+        let known: HashMap<u64, &Conversation> = conversations
             .iter()
-            .filter_map(|(_, record)| record.conversation)
-            .collect();
-        let exposure_of: HashMap<u64, Exposure> = conversations
-            .iter()
-            .filter(|conversation| with_media.contains(&conversation.id))
-            .map(|conversation| (conversation.id, conversation.exposure))
+            .filter(|conversation| asked.contains(&conversation.id))
+            .map(|conversation| (conversation.id, *conversation))
             .collect();
         let streams = media.into_iter().map(|(media, record)| {
-            let exposure = record.conversation.and_then(|id| exposure_of.get(&id));
-            Stream::new(media, record, exposure.copied().unwrap_or_default())
+            let conversation = record.conversation.and_then(|id| known.get(&id));
+            let exposure = conversation.map(|conversation| conversation.exposure);
+            Stream::new(media, record, exposure.unwrap_or_default())
         });
         let talks = calls::talks(&calls, streams.collect());
         let mut facts = Facts {
@@ -231,7 +231,7 @@ impl<'a> Report<'a> {
             ..Facts::default()
         };
         count_calls(&mut facts, &talks);
-        count_logins(&mut facts, &credentials, &conversations);
+        count_logins(&mut facts, &credentials, &known);
         let exposures = held(&conversations);
         for held in &exposures {
             facts.sealed += held.sealed;
@@ -444,19 +444,14 @@ fn count_calls(facts: &mut Facts, talks: &[Talk<'_>]) {
 fn count_logins(
     facts: &mut Facts,
     credentials: &[(&Credential, Option<u64>)],
-    conversations: &[&Conversation],
+    conversations: &HashMap<u64, &Conversation>,
 ) {
-    let asked: HashSet<u64> = credentials.iter().filter_map(|(_, id)| *id).collect();
-    let servers: HashMap<u64, IpAddr> = conversations
-        .iter()
-        .filter(|conversation| asked.contains(&conversation.id))
-        .map(|conversation| (conversation.id, conversation.server.ip))
-        .collect();
     let mut passwords = BTreeSet::new();
     let mut tokens = BTreeSet::new();
     let mut crackable = BTreeSet::new();
     for (credential, conversation) in credentials {
-        let server = conversation.and_then(|id| servers.get(&id));
+        let conversation = conversation.and_then(|id| conversations.get(&id));
+        let server = conversation.map(|conversation| conversation.server.ip);
         let kind = match credential.mechanism.as_str() {
             _ if credential.secret.is_none() => continue,
             _ if credential.crackable => &mut crackable,
