@@ -108,6 +108,40 @@ impl<'a> Findings<'a> {
             finding.add(frames, time, conversation);
         }
     }
+
+    /// Adds what rules say of records.
+    fn add_said(&mut self, said: Vec<Vec<Said<'a>>>) {
+        for Said {
+            rule,
+            learns,
+            record,
+        } in said.into_iter().flatten()
+        {
+            let of = record.begins().or(record.conversation);
+            self.add(rule, learns, &record.frames, record.time, of);
+        }
+    }
+
+    /// Adds what hints say was observed.
+    fn add_observed(
+        &mut self,
+        hints: &[Hint],
+        rules: &HashMap<&'a str, &'a Rule>,
+        conversations: &HashMap<u64, &Conversation>,
+    ) {
+        for hint in hints {
+            if let HintBody::Observed { rule, learns } = &hint.body
+                && let Some(rule) = rules.get(rule)
+            {
+                let learns = match conversations.get(&hint.conversation) {
+                    Some(conversation) => learns.replace(SERVER, &conversation.server_label()),
+                    None => learns.clone(),
+                };
+                let (time, of) = (Some(hint.time), Some(hint.conversation));
+                self.add(rule, learns, &hint.frames, time, of);
+            }
+        }
+    }
 }
 
 /// A rule that holds for a record, and what it says.
@@ -205,10 +239,21 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         });
         own.into_iter().chain(others).collect()
     });
-    // The servers lie elsewhere in memory than what was said: neither has to wait for the other.
-    let servers = || Servers::among(records, &conversations);
-    let gather = || gather(said, hints, &named, &conversations);
-    let (servers, mut gathered) = side_by_side(threads, servers, gather);
+    // What takes all conversations to see, and what was said of each: neither has to wait for the other.
+    let across = || {
+        let mut seen = stripped::hints(&conversations, hints);
+        seen.extend(entropy::hints(&conversations, hints));
+        (seen, Servers::among(records, &conversations))
+    };
+    let gather = || {
+        let mut findings = Findings::default();
+        findings.add_said(said);
+        findings.add_observed(hints, &named, &conversations);
+        findings
+    };
+    let ((seen, servers), mut findings) = side_by_side(threads, across, gather);
+    findings.add_observed(&seen, &named, &conversations);
+    let mut gathered = findings.gathered;
     aim(&mut gathered, &servers);
     gathered.sort_by(|one, other| {
         (other.rule.severity, &one.frames, one.rule.id, &one.learns).cmp(&(
@@ -219,45 +264,6 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         ))
     });
     gathered.into_iter().map(into_record).collect()
-}
-
-/// Makes findings of what rules say of records and of what hints observed.
-fn gather<'a>(
-    said: Vec<Vec<Said<'a>>>,
-    hints: &[Hint],
-    rules: &HashMap<&'a str, &'a Rule>,
-    conversations: &HashMap<u64, &Conversation>,
-) -> Vec<Gathered<'a>> {
-    let mut findings = Findings::default();
-    for Said {
-        rule,
-        learns,
-        record,
-    } in said.into_iter().flatten()
-    {
-        let of = record.begins().or(record.conversation);
-        findings.add(rule, learns, &record.frames, record.time, of);
-    }
-    let stripped = stripped::hints(conversations, hints);
-    let entropy = entropy::hints(conversations, hints);
-    for hint in hints.iter().chain(&stripped).chain(&entropy) {
-        if let HintBody::Observed { rule, learns } = &hint.body
-            && let Some(rule) = rules.get(rule)
-        {
-            let learns = match conversations.get(&hint.conversation) {
-                Some(conversation) => learns.replace(SERVER, &conversation.server_label()),
-                None => learns.clone(),
-            };
-            findings.add(
-                rule,
-                learns,
-                &hint.frames,
-                Some(hint.time),
-                Some(hint.conversation),
-            );
-        }
-    }
-    findings.gathered
 }
 
 /// Says which side is to be upgraded, where the handshakes tell.
