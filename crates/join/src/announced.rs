@@ -8,6 +8,7 @@ use crate::{Places, conversation_at, conversations};
 
 /// What was announced for an endpoint.
 struct Announcement<'a> {
+    conversation: u64,
     frame: u64,
     protocol: &'static str,
     label: Option<&'a str>,
@@ -38,11 +39,18 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Place
         } = &hint.body
         {
             announced.entry(*endpoint).or_default().push(Announcement {
+                conversation: hint.conversation,
                 frame: hint.frames.first().copied().unwrap_or(hint.conversation),
                 protocol,
                 label: label.as_deref(),
                 details,
             });
+        }
+    }
+    let nameless = call_by_control(records, hints, &announced, &places);
+    for announcement in announced.values_mut().flatten() {
+        if announcement.label.is_none() {
+            announcement.label = nameless.get(&announcement.conversation).copied();
         }
     }
     let descriptions = Descriptions::of(records, hints);
@@ -52,6 +60,31 @@ pub(crate) fn apply(records: &mut Vec<Record>, hints: &[Hint], mut places: Place
         name_files(records, &announced, &places);
         data_connections(records, &announced);
     }
+}
+
+/// The calls that conversations are about which announce media without naming one: those of H.245, whose place a call announced.
+fn call_by_control<'a>(
+    records: &[Record],
+    hints: &[Hint],
+    announced: &Announcements<'a>,
+    places: &Places,
+) -> HashMap<u64, &'a str> {
+    let mut calls = HashMap::new();
+    for hint in hints {
+        let HintBody::Expect { label: None, .. } = &hint.body else {
+            continue;
+        };
+        let record = places
+            .get(&hint.conversation)
+            .and_then(|place| records.get(*place));
+        if let Some(Body::Conversation(conversation)) = record.map(|record| &record.body)
+            && let Some(call) = fitting(announced, conversation.server, "h245", conversation.id)
+                .and_then(|control| control.label)
+        {
+            calls.insert(conversation.id, call);
+        }
+    }
+    calls
 }
 
 /// The announcement that fits best: of this protocol, and the last one made before the frame, else

@@ -211,6 +211,19 @@ impl Followed {
         expect(endpoint, codec, protection, Some(&self.call.call_id), notes);
     }
 
+    /// A conversation of H.245 at an endpoint will be about this call: what it announces is this call's.
+    pub(crate) fn expect_control(&mut self, endpoint: Endpoint, notes: &mut Notes<'_>) {
+        if self.announced.len() < MAX_ANNOUNCED && !self.announced.contains(&endpoint) {
+            self.announced.push(endpoint);
+            notes.hint(HintBody::Expect {
+                endpoint,
+                protocol: "h245",
+                label: Some(self.call.call_id.clone()),
+                details: Vec::new(),
+            });
+        }
+    }
+
     /// The endpoints that a description of a session (RFC 8866) announces for this call: each is said to `join` once.
     pub(crate) fn announce(&mut self, body: &[u8], notes: &mut Notes<'_>) {
         for announcement in Description::parse(body).announcements() {

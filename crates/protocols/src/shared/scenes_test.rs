@@ -60,21 +60,28 @@ pub(crate) fn steps(call: &Call) -> Vec<&str> {
     call.steps.iter().map(|step| step.what.as_str()).collect()
 }
 
-/// An endpoint of RTP that was announced: where, for which call, and what was said of it.
-pub(crate) type Voice = (String, Option<String>, Vec<(String, String)>);
+/// An endpoint that was announced: where, for which call, and what was said of it.
+pub(crate) type Announced = (String, Option<String>, Vec<(String, String)>);
 
 /// The endpoints of RTP that were announced, in order.
-pub(crate) fn voice(heard: &HeardScene) -> Vec<Voice> {
+pub(crate) fn voice(heard: &HeardScene) -> Vec<Announced> {
+    announced(heard, "rtp")
+}
+
+/// The endpoints of a protocol that were announced, in order.
+pub(crate) fn announced(heard: &HeardScene, wanted: &str) -> Vec<Announced> {
     heard
         .hints
         .iter()
         .filter_map(|hint| match &hint.body {
             HintBody::Expect {
                 endpoint,
-                protocol: "rtp",
+                protocol,
                 label,
                 details,
-            } => Some((endpoint.to_string(), label.clone(), details.clone())),
+            } if *protocol == wanted => {
+                Some((endpoint.to_string(), label.clone(), details.clone()))
+            }
             _ => None,
         })
         .collect()
