@@ -9,6 +9,7 @@ use overheard_ledger::{
 use overheard_tap::{Evidence, Notes, Side};
 
 use super::sdp::Description;
+use super::sip::message::hash;
 
 /// The most calls that a conversation keeps in mind; the oldest that is over is written down to make
 /// room, else the oldest.
@@ -226,7 +227,19 @@ impl Followed {
 
     /// The endpoints that a description of a session (RFC 8866) announces for this call: each is said to `join` once.
     pub(crate) fn announce(&mut self, body: &[u8], notes: &mut Notes<'_>) {
-        for announcement in Description::parse(body).announcements() {
+        let description = Description::parse(body);
+        let all = description.announcements();
+        let Some(first) = all.first().map(|announcement| announcement.endpoint) else {
+            return;
+        };
+        if self.announced.len() < MAX_ANNOUNCED
+            && !self.announced.contains(&first)
+            // A party is where it listens: who sets the call up tells its description to the other one too.
+            && let Some(described) = description.of_party(&self.call.call_id, hash(&first))
+        {
+            notes.hint(described);
+        }
+        for announcement in all {
             if self.announced.len() >= MAX_ANNOUNCED
                 || self.announced.contains(&announcement.endpoint)
             {

@@ -1,6 +1,6 @@
 //! What tests of signalling share: two sides that speak in turns, and what was told of them.
 
-use overheard_ledger::{Body, Call, Exposure, HintBody};
+use overheard_ledger::{Body, Call, Description, Exposure, HintBody};
 use overheard_tap::{Over, Protocol};
 use overheard_testkit::{HeardScene, Scene, hear};
 
@@ -82,6 +82,18 @@ pub(crate) fn announced(heard: &HeardScene, wanted: &str) -> Vec<Announced> {
             } if *protocol == wanted => {
                 Some((endpoint.to_string(), label.clone(), details.clone()))
             }
+            _ => None,
+        })
+        .collect()
+}
+
+/// What parties of calls said of their media, in order.
+pub(crate) fn described(heard: &HeardScene) -> Vec<&Description> {
+    heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Described(described) => Some(&**described),
             _ => None,
         })
         .collect()
