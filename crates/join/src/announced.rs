@@ -10,6 +10,7 @@ use crate::{Places, conversation_at};
 
 /// What was announced for an endpoint.
 pub(crate) struct Announcement<'a> {
+    conversation: u64,
     frame: u64,
     protocol: &'static str,
     label: Option<&'a str>,
@@ -28,7 +29,7 @@ impl Announcement<'_> {
 pub(crate) type Announcements<'a> = HashMap<Endpoint, Vec<Announcement<'a>>>;
 
 /// Gathers what was announced, by the endpoint that it was announced for.
-pub(crate) fn gather(hints: &[Hint]) -> Announcements<'_> {
+pub(crate) fn gather<'a>(records: &[Record], hints: &'a [Hint]) -> Announcements<'a> {
     let mut announced: Announcements<'_> = HashMap::new();
     for hint in hints {
         if let HintBody::Expect {
@@ -39,6 +40,7 @@ pub(crate) fn gather(hints: &[Hint]) -> Announcements<'_> {
         } = &hint.body
         {
             announced.entry(*endpoint).or_default().push(Announcement {
+                conversation: hint.conversation,
                 frame: hint.frames.first().copied().unwrap_or(hint.conversation),
                 protocol,
                 label: label.as_deref(),
@@ -46,7 +48,38 @@ pub(crate) fn gather(hints: &[Hint]) -> Announcements<'_> {
             });
         }
     }
+    let nameless = call_by_control(records, hints, &announced);
+    for announcement in announced.values_mut().flatten() {
+        if announcement.label.is_none() {
+            announcement.label = nameless.get(&announcement.conversation).copied();
+        }
+    }
     announced
+}
+
+/// The calls that conversations are about which announce media without naming one: those of H.245, whose place a call announced.
+fn call_by_control<'a>(
+    records: &[Record],
+    hints: &[Hint],
+    announced: &Announcements<'a>,
+) -> HashMap<u64, &'a str> {
+    let nameless = |hint: &Hint| matches!(hint.body, HintBody::Expect { label: None, .. });
+    let asked = hints.iter().filter(|hint| nameless(hint));
+    let asked: HashSet<u64> = asked.map(|hint| hint.conversation).collect();
+    let mut calls = HashMap::new();
+    if asked.is_empty() {
+        return calls;
+    }
+    for record in records {
+        if let (Some(id), Body::Conversation(conversation)) = (record.begins(), &record.body)
+            && asked.contains(&id)
+            && let Some(call) = fitting(announced, conversation.server, "h245", id)
+                .and_then(|control| control.label)
+        {
+            calls.insert(id, call);
+        }
+    }
+    calls
 }
 
 /// The announcement that fits best: of this protocol, and the last one made before the frame, else

@@ -28,7 +28,7 @@ const SHARE: usize = 4096;
 /// confirms are taken out; the order of the others stays. What comes of it does not depend on the number of `threads`.
 pub fn join(records: &mut Vec<Record>, hints: &[Hint], threads: usize) {
     calls::merge(records, hints);
-    let announced = announced::gather(hints);
+    let announced = announced::gather(records, hints);
     let heard = announced::media(records, hints, &announced);
     let places = conversations(records);
     announced::settle(records, heard, &places);

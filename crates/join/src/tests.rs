@@ -93,6 +93,40 @@ fn an_announced_stream_gets_its_call_and_its_codec() {
 }
 
 #[test]
+fn media_agreed_in_a_conversation_of_its_own_belongs_to_the_call_that_announced_it() {
+    let expect = |protocol, at: &str, label: Option<&str>| HintBody::Expect {
+        endpoint: endpoint(at),
+        protocol,
+        label: label.map(str::to_owned),
+        details: vec![("8".into(), "PCMA".into())],
+    };
+    let mut records = vec![
+        conversation(1, "192.0.2.20:1720", Some("h323")),
+        conversation(2, "192.0.2.20:1503", Some("h323")),
+        conversation(3, "192.0.2.20:1504", Some("h323")),
+        conversation(5, "192.0.2.20:7000", Some("rtp")),
+        media(5, "192.0.2.20:7000", true),
+        conversation(6, "192.0.2.20:7002", Some("rtp")),
+        media(6, "192.0.2.20:7002", true),
+    ];
+    let hints = [
+        hint(1, expect("h245", "192.0.2.20:1503", Some("call-1"))),
+        hint(2, expect("rtp", "192.0.2.20:7000", None)),
+        // Of a conversation that no call announced.
+        hint(3, expect("rtp", "192.0.2.20:7002", None)),
+    ];
+    join(&mut records, &hints, 2);
+    let calls: Vec<Option<&str>> = records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Media(media) => Some(media.call_id.as_deref()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(calls, [Some("call-1"), None]);
+}
+
+#[test]
 fn what_only_looked_like_media_is_taken_back() {
     let mut records = vec![
         conversation(5, "192.0.2.20:7000", Some("rtp")),

@@ -165,8 +165,9 @@ pub struct Media {
     pub codec: Option<String>,
     /// Packets seen.
     pub packets: u64,
-    /// Packets missing by their sequence numbers.
-    pub lost: u64,
+    /// Packets missing by their sequence numbers, where they have some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<u64>,
     /// Seconds from the first packet to the last.
     pub seconds: f64,
     /// Seconds of speech in it, where it was decoded.
@@ -213,7 +214,7 @@ impl Media {
             payload_type: 0,
             codec: None,
             packets: 0,
-            lost: 0,
+            lost: None,
             seconds: 0.0,
             speech_seconds: None,
             loudness: Vec::new(),

@@ -296,7 +296,7 @@ impl Analyzer for H323 {
 }
 
 impl H323 {
-    /// A message of a conversation of H.245: it does not name its call.
+    /// A message of a conversation of H.245: it does not name its call, which `join` knows by where it listens.
     fn control(&mut self, side: Side, bytes: &[u8], notes: &mut Notes<'_>) {
         let mut told = Told::default();
         let _ = user::control(bytes, &mut told);
@@ -423,6 +423,9 @@ impl H323 {
         if let Some(followed) = self.book.get(&id) {
             for (endpoint, codec) in told.media {
                 followed.expect(endpoint, codec, Some("none"), notes);
+            }
+            if let Some(endpoint) = told.control {
+                followed.expect_control(endpoint, notes);
             }
         }
     }

@@ -303,10 +303,14 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Packets lost of those that should have come, in per cent.
+    /// Packets lost of those that should have come, in per cent, where that is known.
     pub(crate) fn loss(streams: &[Stream<'_>]) -> Option<f64> {
-        let lost: u64 = streams.iter().map(|stream| stream.media.lost).sum();
-        let packets: u64 = streams.iter().map(|stream| stream.media.packets).sum();
+        let numbered = streams.iter().map(|stream| stream.media);
+        let (lost, packets) = numbered
+            .filter_map(|media| Some((media.lost?, media.packets)))
+            .fold((0, 0), |(lost, packets): (u64, u64), of| {
+                (lost.saturating_add(of.0), packets.saturating_add(of.1))
+            });
         let sent = lost.saturating_add(packets);
         (packets > 0).then(|| lost as f64 * 100.0 / sent as f64)
     }

@@ -1,6 +1,6 @@
 use overheard_testkit::HeardScene;
 
-use crate::shared::scenes::{Said, call, heard_in, steps, voice};
+use crate::shared::scenes::{Said, announced, call, heard_in, steps, voice};
 
 use super::*;
 
@@ -264,6 +264,39 @@ fn the_voice_of_a_fast_start_is_announced() {
             "{details:?}"
         );
     }
+}
+
+#[test]
+fn where_h245_is_to_be_spoken_is_announced() {
+    let places = |heard: &HeardScene| -> Vec<String> {
+        announced(heard, "h245")
+            .into_iter()
+            .inspect(|(_, call, _)| {
+                assert_eq!(call.as_deref(), Some("c0fef93ecd9ed6119ab2000476222017"));
+            })
+            .map(|(place, ..)| place)
+            .collect()
+    };
+    assert_eq!(places(&heard(&whole_call(true))), ["192.0.2.60:1232"]);
+    // FACILITY, whose reason is that H.245 is to begin: a later choice, without contents.
+    let packed = Packed::default()
+        .bits(0b00, 2)
+        .bits(0b00, 2)
+        .bits(0b0_110, 4)
+        .bits(0b1_000, 4)
+        .open(&VERSION)
+        .bits(0b1, 1)
+        .bits(1, 7)
+        .open(&[0]);
+    let place = address(Packed::default(), [192, 0, 2, 10], 1503).bytes;
+    let later = [Some(guid()), None, None, None, None, None, Some(place)];
+    let facility = additions(packed, &later).bytes;
+    let mut said = whole_call(true);
+    said.insert(5, (true, q931(0, kind::FACILITY, &[&user_user(&facility)])));
+    assert_eq!(
+        places(&heard(&said)),
+        ["192.0.2.60:1232", "192.0.2.10:1503"]
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Told {
     pub(super) to: Vec<String>,
     /// Where the called listens for signalling.
     pub(super) to_address: Option<Endpoint>,
+    /// Where the speaker listens for a conversation of H.245 about this call.
+    pub(super) control: Option<Endpoint>,
     /// Identifier of the call, 32 hexadecimal digits.
     pub(super) call: Option<String>,
     /// Where media will be received, and in which codec.
@@ -51,6 +53,7 @@ fn user_information(bytes: &[u8], told: &mut Told) -> Option<()> {
             0 => setup(&mut bits, told)?,
             1 | 3 => answer(&mut bits, false, told)?,
             2 => answer(&mut bits, true, told)?,
+            6 => facility(&mut bits, told)?,
             _ => return None,
         },
     }
@@ -84,7 +87,7 @@ fn setup(bits: &mut Bits<'_>, told: &mut Told) -> Option<()> {
     ] = there;
     bits.open()?;
     if control {
-        transport_address(bits)?;
+        told.control = transport_address(bits)?;
     }
     if source {
         told.from = bits.list(alias)?.into_iter().flatten().collect();
@@ -130,18 +133,44 @@ fn answer(bits: &mut Bits<'_>, connect: bool, told: &mut Told) -> Option<()> {
     let control = bits.bit()?;
     bits.open()?;
     if connect && control {
-        transport_address(bits)?;
+        told.control = transport_address(bits)?;
     }
     endpoint_type(bits)?;
     if connect {
         told.call = identifier(bits.octets(16)?);
     } else if control {
-        transport_address(bits)?;
+        told.control = transport_address(bits)?;
     }
     if more {
         let additions = bits.additions()?;
         call_identifier(&additions, 0, told);
         fast_start(&additions, 4, told);
+    }
+    Some(())
+}
+
+/// Facility-UUIE.
+fn facility(bits: &mut Bits<'_>, told: &mut Told) -> Option<()> {
+    let more = bits.bit()?;
+    let [address, aliases, conference] = optional(bits)?;
+    bits.open()?;
+    if address {
+        transport_address(bits)?;
+    }
+    if aliases {
+        bits.list(alias)?;
+    }
+    if conference {
+        bits.octets(16)?;
+    }
+    bits.choice(2)?;
+    if more {
+        let additions = bits.additions()?;
+        call_identifier(&additions, 0, told);
+        if let Some(bytes) = additions.get(6).copied().flatten() {
+            told.control = transport_address(&mut Bits::new(bytes))?;
+        }
+        fast_start(&additions, 7, told);
     }
     Some(())
 }

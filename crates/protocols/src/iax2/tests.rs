@@ -141,6 +141,7 @@ fn a_call_and_its_voice_are_told() {
     for stream in media {
         assert_eq!(stream.codec.as_deref(), Some("PCMA"));
         assert_eq!((stream.payload_type, stream.packets), (8, 50));
+        assert_eq!(stream.lost, None, "no frame of voice has a number");
         assert_eq!(stream.protection, "none");
         assert_eq!(stream.call_id.as_deref(), Some(call.call_id.as_str()));
         assert!((0.9..1.1).contains(&stream.seconds), "{}", stream.seconds);

@@ -1,6 +1,6 @@
 use overheard_testkit::{HeardScene, Scene, hear};
 
-use crate::shared::scenes::{Said, call, calls, heard_in, steps, voice};
+use crate::shared::scenes::{Said, call, calls, described, heard_in, steps, voice};
 
 use super::*;
 
@@ -79,6 +79,38 @@ fn the_voice_is_announced_on_both_sides() {
         assert_eq!(label.as_deref(), Some("A3C47F21456789F0"));
         assert!(details.contains(&("0".into(), "PCMU".into())));
         assert!(details.contains(&("protection".into(), "none".into())));
+    }
+}
+
+#[test]
+fn the_keys_of_both_sides_are_told_once() {
+    let key = |letter: &str| {
+        format!(
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n",
+            letter.repeat(40)
+        )
+    };
+    let said: Vec<(bool, String)> = whole_call()
+        .into_iter()
+        .map(|(agent, message)| {
+            let key = key(if message.contains("audio 3456") {
+                "A"
+            } else {
+                "B"
+            });
+            (
+                agent,
+                message.replace("RTP/AVP 0\r\n", &format!("RTP/SAVP 0\r\n{key}")),
+            )
+        })
+        .collect();
+    let heard = heard(&said);
+    let described = described(&heard);
+    assert_eq!(described.len(), 2, "{described:?}");
+    assert_ne!(described[0].party, described[1].party);
+    for said in described {
+        assert_eq!(said.call, "A3C47F21456789F0");
+        assert_eq!(said.media[0].keys.len(), 1);
     }
 }
 

@@ -270,7 +270,7 @@ fn media_between_messages_are_counted() {
                 _ => None,
             })
             .collect();
-        assert_eq!(media, [(50, 0, false)], "{segment}");
+        assert_eq!(media, [(50, Some(0), false)], "{segment}");
         assert_eq!(voice(&heard)[0].0, VIEWER);
     }
 }

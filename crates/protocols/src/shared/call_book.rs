@@ -9,6 +9,7 @@ use overheard_ledger::{
 use overheard_tap::{Evidence, Notes, Side};
 
 use super::sdp::Description;
+use super::sip::message::hash;
 
 /// The most calls that a conversation keeps in mind; the oldest that is over is written down to make
 /// room, else the oldest.
@@ -211,9 +212,34 @@ impl Followed {
         expect(endpoint, codec, protection, Some(&self.call.call_id), notes);
     }
 
+    /// A conversation of H.245 at an endpoint will be about this call: what it announces is this call's.
+    pub(crate) fn expect_control(&mut self, endpoint: Endpoint, notes: &mut Notes<'_>) {
+        if self.announced.len() < MAX_ANNOUNCED && !self.announced.contains(&endpoint) {
+            self.announced.push(endpoint);
+            notes.hint(HintBody::Expect {
+                endpoint,
+                protocol: "h245",
+                label: Some(self.call.call_id.clone()),
+                details: Vec::new(),
+            });
+        }
+    }
+
     /// The endpoints that a description of a session (RFC 8866) announces for this call: each is said to `join` once.
     pub(crate) fn announce(&mut self, body: &[u8], notes: &mut Notes<'_>) {
-        for announcement in Description::parse(body).announcements() {
+        let description = Description::parse(body);
+        let all = description.announcements();
+        let Some(first) = all.first().map(|announcement| announcement.endpoint) else {
+            return;
+        };
+        if self.announced.len() < MAX_ANNOUNCED
+            && !self.announced.contains(&first)
+            // A party is where it listens: who sets the call up tells its description to the other one too.
+            && let Some(described) = description.of_party(&self.call.call_id, hash(&first))
+        {
+            notes.hint(described);
+        }
+        for announcement in all {
             if self.announced.len() >= MAX_ANNOUNCED
                 || self.announced.contains(&announcement.endpoint)
             {

@@ -174,7 +174,7 @@ impl RtpStreams {
             payload_type,
             codec: static_encoding(payload_type).map(str::to_owned),
             packets: stream.packets,
-            lost: stream.lost(),
+            lost: Some(stream.lost()),
             seconds: stream.seconds(),
             jitter_ms: stream.jitter.most(payload_type, stream.rate()),
             reordered: stream.reordered,

@@ -1,6 +1,6 @@
 //! What tests of signalling share: two sides that speak in turns, and what was told of them.
 
-use overheard_ledger::{Body, Call, Exposure, HintBody};
+use overheard_ledger::{Body, Call, Description, Exposure, HintBody};
 use overheard_tap::{Over, Protocol};
 use overheard_testkit::{HeardScene, Scene, hear};
 
@@ -60,21 +60,40 @@ pub(crate) fn steps(call: &Call) -> Vec<&str> {
     call.steps.iter().map(|step| step.what.as_str()).collect()
 }
 
-/// An endpoint of RTP that was announced: where, for which call, and what was said of it.
-pub(crate) type Voice = (String, Option<String>, Vec<(String, String)>);
+/// An endpoint that was announced: where, for which call, and what was said of it.
+pub(crate) type Announced = (String, Option<String>, Vec<(String, String)>);
 
 /// The endpoints of RTP that were announced, in order.
-pub(crate) fn voice(heard: &HeardScene) -> Vec<Voice> {
+pub(crate) fn voice(heard: &HeardScene) -> Vec<Announced> {
+    announced(heard, "rtp")
+}
+
+/// The endpoints of a protocol that were announced, in order.
+pub(crate) fn announced(heard: &HeardScene, wanted: &str) -> Vec<Announced> {
     heard
         .hints
         .iter()
         .filter_map(|hint| match &hint.body {
             HintBody::Expect {
                 endpoint,
-                protocol: "rtp",
+                protocol,
                 label,
                 details,
-            } => Some((endpoint.to_string(), label.clone(), details.clone())),
+            } if *protocol == wanted => {
+                Some((endpoint.to_string(), label.clone(), details.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// What parties of calls said of their media, in order.
+pub(crate) fn described(heard: &HeardScene) -> Vec<&Description> {
+    heard
+        .hints
+        .iter()
+        .filter_map(|hint| match &hint.body {
+            HintBody::Described(described) => Some(&**described),
             _ => None,
         })
         .collect()

@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use overheard_ledger::{DescribedMedia, Encoding, Endpoint, MediaKey};
+use overheard_ledger::{
+    DescribedMedia, Description as Described, Encoding, Endpoint, HintBody, MediaKey,
+};
 
 use super::base64;
 use super::payload_types::static_encoding;
@@ -143,8 +145,20 @@ impl Description {
         all
     }
 
+    /// What it tells `join` as the description by one party of a call, for those who decode its media.
+    pub(crate) fn of_party(&self, call: &str, party: u64) -> Option<HintBody> {
+        let media = self.described();
+        (!media.is_empty()).then(|| {
+            HintBody::Described(Box::new(Described {
+                call: call.to_owned(),
+                party,
+                media,
+            }))
+        })
+    }
+
     /// What it says of each of its media, for those who decode them, in its order.
-    pub(crate) fn described(&self) -> Vec<DescribedMedia> {
+    fn described(&self) -> Vec<DescribedMedia> {
         let received_at = |part: &MediaDescription| -> Vec<Endpoint> {
             part.received()
                 .into_iter()

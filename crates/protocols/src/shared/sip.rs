@@ -10,7 +10,7 @@ mod reasons;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use overheard_ledger::{Call, CallStep, Description as Described, HintBody, Message, Tie};
+use overheard_ledger::{Call, CallStep, HintBody, Message, Tie};
 use overheard_tap::{Notes, Side};
 use sha2::{Digest, Sha256};
 
@@ -318,13 +318,8 @@ impl Listener {
                 details: announcement.details,
             });
         }
-        let media = description.described();
-        if !media.is_empty() {
-            notes.hint(HintBody::Described(Box::new(Described {
-                call: call_id.to_owned(),
-                party,
-                media,
-            })));
+        if let Some(described) = description.of_party(call_id, party) {
+            notes.hint(described);
         }
     }
 

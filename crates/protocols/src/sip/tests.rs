@@ -3,6 +3,7 @@ use overheard_testkit::{HeardScene, Scene, hear};
 use overheard_ledger::{Body, Call, CallState, HintBody};
 
 use super::*;
+use crate::shared::scenes::described;
 use crate::shared::sip::MAX_CALLS;
 
 const CALLER: &str = "192.0.2.10:5060";
@@ -739,14 +740,7 @@ fn offer_and_answer_are_described_with_their_keys() {
             tagged("SIP/2.0 200 O", "1 INVITE", "a", "b", SDP, &body),
         ),
     ]);
-    let described: Vec<_> = heard
-        .hints
-        .iter()
-        .filter_map(|hint| match &hint.body {
-            HintBody::Described(described) => Some(described),
-            _ => None,
-        })
-        .collect();
+    let described = described(&heard);
     assert_eq!(described.len(), 2);
     assert_ne!(described[0].party, described[1].party);
     assert_eq!(described[0].media[0].keys[0].1.key.len(), 30);

@@ -102,7 +102,8 @@ fn percent(loss: f64) -> String {
 
 /// How good the line of some streams was: `loss 0.4 %, jitter 3.1 ms`.
 pub(crate) fn quality(streams: &[Stream<'_>]) -> Option<String> {
-    let mut said = vec![format!("loss {}", percent(Talk::loss(streams)?))];
+    let loss = Talk::loss(streams).map(|loss| format!("loss {}", percent(loss)));
+    let mut said = Vec::from_iter(loss);
     if let Some(jitter) = Talk::jitter(streams) {
         said.push(format!("jitter {jitter:.1}\u{a0}ms"));
     }
@@ -114,7 +115,7 @@ pub(crate) fn quality(streams: &[Stream<'_>]) -> Option<String> {
     if late > 0 {
         said.push(format!("{} out of order", words::grouped(late)));
     }
-    Some(said.join(", "))
+    (!said.is_empty()).then(|| said.join(", "))
 }
 
 /// The codecs of some streams. Not escaped.
