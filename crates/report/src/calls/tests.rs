@@ -76,6 +76,7 @@ fn media(ssrc: u32, ends: [&str; 2], call_id: Option<&str>, protection: &str) ->
     Media {
         codec: Some("PCMU".to_owned()),
         packets: 9500,
+        lost: Some(0),
         seconds: 190.0,
         protection: protection.to_owned(),
         call_id: call_id.map(str::to_owned),
@@ -142,6 +143,19 @@ fn a_call_is_told_as_a_person_tells_it() {
      heard: 3:11, 2:05 of speech; PCMU; loss 0 %, jitter 3.1\u{20}ms
 ";
     assert_eq!(text.replace('\u{a0}', " "), expected);
+}
+
+#[test]
+fn a_loss_that_nobody_can_know_is_not_told() {
+    let mut records = heard();
+    for record in &mut records {
+        if let Body::Media(media) = &mut record.body {
+            media.lost = None;
+        }
+    }
+    let text = table(&records);
+    assert!(!text.contains("loss") && text.contains("jitter"), "{text}");
+    assert_eq!(objects(&records)[0]["loss_percent"], Value::Null);
 }
 
 #[test]
