@@ -48,38 +48,34 @@ pub(crate) fn gather<'a>(records: &[Record], hints: &'a [Hint]) -> Announcements
             });
         }
     }
-    let nameless = call_by_control(records, hints, &announced);
+    let calls = calls_by_control(records, &announced);
     for announcement in announced.values_mut().flatten() {
-        if announcement.label.is_none() {
-            announcement.label = nameless.get(&announcement.conversation).copied();
-        }
+        announcement.label = announcement
+            .label
+            .or_else(|| calls.get(&announcement.conversation).copied());
     }
     announced
 }
 
-/// The calls that conversations are about which announce media without naming one: those of H.245, whose place a call announced.
-fn call_by_control<'a>(
+/// The calls that conversations of H.245 are about: they name none, but a call announced where they take place.
+fn calls_by_control<'a>(
     records: &[Record],
-    hints: &[Hint],
     announced: &Announcements<'a>,
 ) -> HashMap<u64, &'a str> {
-    let nameless = |hint: &Hint| matches!(hint.body, HintBody::Expect { label: None, .. });
-    let asked = hints.iter().filter(|hint| nameless(hint));
-    let asked: HashSet<u64> = asked.map(|hint| hint.conversation).collect();
-    let mut calls = HashMap::new();
-    if asked.is_empty() {
-        return calls;
+    let is_control = |announcement: &Announcement<'_>| announcement.protocol == "h245";
+    if !announced.values().flatten().any(is_control) {
+        return HashMap::new();
     }
-    for record in records {
-        if let (Some(id), Body::Conversation(conversation)) = (record.begins(), &record.body)
-            && asked.contains(&id)
-            && let Some(call) = fitting(announced, conversation.server, "h245", id)
-                .and_then(|control| control.label)
-        {
-            calls.insert(id, call);
-        }
-    }
-    calls
+    records
+        .iter()
+        .filter_map(|record| match &record.body {
+            Body::Conversation(conversation) => {
+                let (place, id) = (conversation.server, conversation.id);
+                Some((id, fitting(announced, place, "h245", id)?.label?))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// The announcement that fits best: of this protocol, and the last one made before the frame, else

@@ -13,16 +13,11 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
-use std::{panic, thread};
-
 use foldhash::{HashMap, HashMapExt};
-use overheard_ledger::{Body, Conversation, Hint, Record};
+use overheard_ledger::{Body, Conversation, Hint, Record, each_share, share};
 
 use announced::Announcements;
 use names::Addresses;
-
-/// The fewest records that are worth a thread of their own.
-const SHARE: usize = 4096;
 
 /// Joins what conversations say of each other. Records that were only a guess and that nothing
 /// confirms are taken out; the order of the others stays. What comes of it does not depend on the number of `threads`.
@@ -58,8 +53,9 @@ fn each_conversation(
     announced: &Announcements<'_>,
     threads: usize,
 ) -> Found {
-    let share = records.len().div_ceil(threads.max(1)).max(SHARE);
-    let look = |first: usize, records: &mut [Record]| {
+    let share = share(records.len(), threads);
+    let shares = (0..).step_by(share).zip(records.chunks_mut(share));
+    let found = each_share(shares, |(first, records): (usize, &mut [Record])| {
         let mut found = Found::default();
         for (place, record) in (first..).zip(records) {
             let Body::Conversation(conversation) = &mut record.body else {
@@ -76,23 +72,10 @@ fn each_conversation(
             }
         }
         found
-    };
-    thread::scope(|scope| {
-        let mut shares = (0..).step_by(share).zip(records.chunks_mut(share));
-        let own = shares.next();
-        let others: Vec<_> = shares
-            .map(|(first, records)| scope.spawn(move || look(first, records)))
-            .collect();
-        let mut all = own.map_or_else(Found::default, |(first, records)| look(first, records));
-        for share in others {
-            match share.join() {
-                Ok(found) => {
-                    all.objects.extend(found.objects);
-                    all.tunnels.extend(found.tunnels);
-                }
-                Err(panic) => panic::resume_unwind(panic),
-            }
-        }
+    });
+    found.into_iter().fold(Found::default(), |mut all, found| {
+        all.objects.extend(found.objects);
+        all.tunnels.extend(found.tunnels);
         all
     })
 }

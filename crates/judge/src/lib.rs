@@ -6,25 +6,21 @@
 mod entropy;
 mod general;
 mod servers;
-mod side_by_side;
 mod sides;
 mod stripped;
 #[cfg(test)]
 mod tests;
 
-use std::thread;
-
 use foldhash::HashMap;
 use overheard_ledger::{
     Body, Conversation, Finding, Frames, Hint, HintBody, MAX_EVIDENCE, Record, Rule, SERVER, Seen,
-    Time, When,
+    Time, When, each_share, share, side_by_side,
 };
 
 use sides::Aimed;
 
 pub use general::RULES;
 pub use servers::{Client, Generation, KeyExchanges, OldVersions, Server, Servers, Side};
-pub use side_by_side::{SHARE, side_by_side};
 
 /// The most findings that one rule makes; what goes beyond is told by the last one's count.
 const MAX_FINDINGS_OF_A_RULE: usize = 200;
@@ -207,7 +203,6 @@ fn by_id(records: &[Record]) -> HashMap<u64, &Conversation> {
 /// finding with a count; findings come worst first. Where all handshakes with a server tell which side keeps both
 /// from something better, title and remedy say so. They do not depend on the number of `threads`.
 pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize) -> Vec<Record> {
-    let threads = if records.len() < SHARE { 1 } else { threads };
     let conversations = by_id(records);
     let of_records: Vec<_> = rules
         .iter()
@@ -224,20 +219,8 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         })
         .collect();
     let named: HashMap<&str, &Rule> = rules.iter().map(|rule| (rule.id, *rule)).collect();
-    let share = records.len().div_ceil(threads.max(1)).max(SHARE);
-    let said: Vec<Vec<Said<'_>>> = thread::scope(|scope| {
-        let apply = |records| apply(records, &conversations, &of_conversations, &of_records);
-        let mut shares = records.chunks(share);
-        let own = shares.next();
-        let others: Vec<_> = shares
-            .map(|records| scope.spawn(move || apply(records)))
-            .collect();
-        let own = own.map(apply);
-        let others = others.into_iter().map(|share| match share.join() {
-            Ok(said) => said,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        own.into_iter().chain(others).collect()
+    let said = each_share(records.chunks(share(records.len(), threads)), |records| {
+        apply(records, &conversations, &of_conversations, &of_records)
     });
     // What takes all conversations to see, and what was said of each: neither has to wait for the other.
     let across = || {
@@ -251,7 +234,7 @@ pub fn judge(records: &[Record], hints: &[Hint], rules: &[&Rule], threads: usize
         findings.add_observed(hints, &named, &conversations);
         findings
     };
-    let ((seen, servers), mut findings) = side_by_side(threads, across, gather);
+    let ((seen, servers), mut findings) = side_by_side(records.len(), threads, across, gather);
     findings.add_observed(&seen, &named, &conversations);
     let mut gathered = findings.gathered;
     aim(&mut gathered, &servers);

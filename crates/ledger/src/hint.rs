@@ -83,7 +83,8 @@ pub enum HintBody {
     Expect {
         /// The endpoint that will receive or accept; its port is 1 to 65535.
         endpoint: Endpoint,
-        /// Protocol name, as registered or (`ftp-data`) as the announced conversation is to be called.
+        /// Protocol name, as registered or (`ftp-data`) as the announced conversation is to be called; `h245` where
+        /// what that conversation announces belongs to the one that `label` names.
         protocol: &'static str,
         /// What binds the two: the Call-ID of a call, the file's name of a transfer.
         label: Option<String>,

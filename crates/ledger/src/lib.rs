@@ -13,6 +13,7 @@ mod masked;
 mod post_quantum;
 mod record;
 mod rule;
+mod side_by_side;
 mod time;
 
 pub use call::{Announced, Call, CallState, CallStep, Encoding, MAX_CALL_STEPS, Media, MediaKey};
@@ -26,4 +27,5 @@ pub use record::{
     Handshake, Line, MAX_EVIDENCE, Message, Name, Object, Opened, Record, Request,
 };
 pub use rule::{Rule, Seen, When};
+pub use side_by_side::{each_share, share, side_by_side};
 pub use time::Time;

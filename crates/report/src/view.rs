@@ -5,10 +5,10 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use foldhash::{HashMap, HashMapExt, HashSet, HashSetExt};
-use overheard_judge::{SHARE, Server, Servers, side_by_side};
+use overheard_judge::{Server, Servers};
 use overheard_ledger::{
     Accounts, Body, Call, Capture, Conversation, Credential, Exposure, Finding, Handshake, Media,
-    Message, Opened, Record, Time,
+    Message, Opened, Record, Time, side_by_side,
 };
 
 use crate::calls::recording::{self, Recording, StreamId};
@@ -164,10 +164,11 @@ impl<'a> Report<'a> {
 
     /// As [`Report::new`], on up to so many threads.
     pub fn digest(records: &'a [Record], threads: usize) -> Report<'a> {
-        let threads = if records.len() < SHARE { 1 } else { threads };
         let aside = || (servers(records), Different::among(records));
         let ((servers, different), mut report) =
-            side_by_side(threads, aside, || Report::of_conversations(records));
+            side_by_side(records.len(), threads, aside, || {
+                Report::of_conversations(records)
+            });
         report.servers = servers;
         report.facts.letters = different.letters;
         report.facts.files = different.files;

@@ -168,7 +168,7 @@ fn facility(bits: &mut Bits<'_>, told: &mut Told) -> Option<()> {
         let additions = bits.additions()?;
         call_identifier(&additions, 0, told);
         if let Some(bytes) = additions.get(6).copied().flatten() {
-            told.control = transport_address(&mut Bits::new(bytes))?;
+            told.control = transport_address(&mut Bits::new(bytes)).flatten();
         }
         fast_start(&additions, 7, told);
     }

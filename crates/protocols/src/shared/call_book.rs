@@ -37,7 +37,8 @@ pub(crate) struct Followed {
     /// From when on voice could pass both ways: that it was answered, where nothing else says so and it never rang.
     pub(crate) through: Option<Time>,
     digits: String,
-    announced: Vec<Endpoint>,
+    /// The endpoints that were announced, with their protocols.
+    announced: Vec<(&'static str, Endpoint)>,
     evidence: Evidence,
     /// Messages that the evidence is of.
     messages: usize,
@@ -201,21 +202,15 @@ impl Followed {
         protection: Option<&str>,
         notes: &mut Notes<'_>,
     ) {
-        if endpoint.port == 0
-            || endpoint.ip.is_unspecified()
-            || self.announced.len() >= MAX_ANNOUNCED
-            || self.announced.contains(&endpoint)
-        {
+        if endpoint.port == 0 || endpoint.ip.is_unspecified() || !self.is_new("rtp", endpoint) {
             return;
         }
-        self.announced.push(endpoint);
         expect(endpoint, codec, protection, Some(&self.call.call_id), notes);
     }
 
     /// A conversation of H.245 at an endpoint will be about this call: what it announces is this call's.
     pub(crate) fn expect_control(&mut self, endpoint: Endpoint, notes: &mut Notes<'_>) {
-        if self.announced.len() < MAX_ANNOUNCED && !self.announced.contains(&endpoint) {
-            self.announced.push(endpoint);
+        if self.is_new("h245", endpoint) {
             notes.hint(HintBody::Expect {
                 endpoint,
                 protocol: "h245",
@@ -228,31 +223,31 @@ impl Followed {
     /// The endpoints that a description of a session (RFC 8866) announces for this call: each is said to `join` once.
     pub(crate) fn announce(&mut self, body: &[u8], notes: &mut Notes<'_>) {
         let description = Description::parse(body);
-        let all = description.announcements();
-        let Some(first) = all.first().map(|announcement| announcement.endpoint) else {
-            return;
-        };
-        if self.announced.len() < MAX_ANNOUNCED
-            && !self.announced.contains(&first)
+        let mut party = None;
+        let before = self.announced.len();
+        for announcement in description.announcements() {
             // A party is where it listens: who sets the call up tells its description to the other one too.
-            && let Some(described) = description.of_party(&self.call.call_id, hash(&first))
+            party = party.or(Some(hash(&announcement.endpoint)));
+            if self.is_new(announcement.protocol, announcement.endpoint) {
+                notes.hint(announcement.of_call(&self.call.call_id));
+            }
+        }
+        if self.announced.len() > before
+            && let Some(party) = party
+            && let Some(described) = description.of_party(&self.call.call_id, party)
         {
             notes.hint(described);
         }
-        for announcement in all {
-            if self.announced.len() >= MAX_ANNOUNCED
-                || self.announced.contains(&announcement.endpoint)
-            {
-                continue;
-            }
-            self.announced.push(announcement.endpoint);
-            notes.hint(HintBody::Expect {
-                endpoint: announcement.endpoint,
-                protocol: announcement.protocol,
-                label: Some(self.call.call_id.clone()),
-                details: announcement.details,
-            });
+    }
+
+    /// Whether an endpoint was not announced yet, and may be.
+    fn is_new(&mut self, protocol: &'static str, endpoint: Endpoint) -> bool {
+        let announced = (protocol, endpoint);
+        let new = self.announced.len() < MAX_ANNOUNCED && !self.announced.contains(&announced);
+        if new {
+            self.announced.push(announced);
         }
+        new
     }
 
     fn settle(&mut self) {

@@ -37,6 +37,18 @@ pub(crate) struct Announcement {
     pub(crate) details: Vec<(String, String)>,
 }
 
+impl Announcement {
+    /// What it tells `join` of a call.
+    pub(crate) fn of_call(self, call: &str) -> HintBody {
+        HintBody::Expect {
+            endpoint: self.endpoint,
+            protocol: self.protocol,
+            label: Some(call.to_owned()),
+            details: self.details,
+        }
+    }
+}
+
 /// What a session description says.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Description {

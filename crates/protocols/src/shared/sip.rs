@@ -311,12 +311,7 @@ impl Listener {
             );
         }
         for announcement in description.announcements() {
-            notes.hint(HintBody::Expect {
-                endpoint: announcement.endpoint,
-                protocol: announcement.protocol,
-                label: Some(call_id.to_owned()),
-                details: announcement.details,
-            });
+            notes.hint(announcement.of_call(call_id));
         }
         if let Some(described) = description.of_party(call_id, party) {
             notes.hint(described);
